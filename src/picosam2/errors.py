@@ -1,0 +1,5 @@
+"""The one exception for input that the user can put right."""
+
+
+class InputError(ValueError):
+    """Bad input: the message is one line and says what to do. The CLI prints it and exits with 2."""

@@ -1,0 +1,59 @@
+"""What a training run is, in one place."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from picosam2.model import ModelConfig
+from picosam2.training.sampler import SamplerConfig
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Everything that decides the result of a run, apart from the data.
+
+    Args:
+        samples: crops seen in the whole run.
+        batch: crops a step, over all processes together.
+        sizes: (crop side, share of the samples), in order: small crops first are several times
+            faster, the last part at 96 pixels adapts the network to its real input.
+        lr: peak learning rate of AdamW; warms up, then a cosine to ``final_lr`` times it.
+        ema_decay: of the weights that are validated and shipped (BatchNorm statistics too).
+        iou_weight: weight of the predicted-IoU loss.
+        loss: a name in ``picosam2.training.losses.LOSSES``.
+        seed: of the first weights and of every draw.
+    """
+
+    samples: int = 400_000
+    batch: int = 32
+    sizes: tuple[tuple[int, float], ...] = ((48, 0.45), (64, 0.38), (96, 0.17))
+    lr: float = 2e-3
+    final_lr: float = 0.01
+    warmup_samples: int = 16_000
+    weight_decay: float = 0.02
+    clip_norm: float = 1.0
+    ema_decay: float = 0.999
+    iou_weight: float = 0.1
+    loss: str = "supervised"
+    seed: int = 0
+    model: ModelConfig = field(default_factory=ModelConfig)
+    sampler: SamplerConfig = field(default_factory=SamplerConfig)
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps in the run."""
+        return max(1, self.samples // self.batch)
+
+    def size_at(self, step: int) -> int:
+        """Side of the crops at a step, in pixels."""
+        done, passed = step / self.steps, 0.0
+        for size, share in self.sizes:
+            passed += share
+            if done < passed:
+                return size
+        return self.sizes[-1][0]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The configuration as JSON-ready values."""
+        return asdict(self)

@@ -1,0 +1,89 @@
+"""Prompts to network input: one batched warp of photographs and masks, then colour changes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from picosam2.model import IMAGENET_MEAN, IMAGENET_STD
+from picosam2.training.objects import TrainingObjects
+from picosam2.training.sampler import Prompts
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a training step sees.
+
+    Args:
+        images: B×3×S×S float32, ImageNet-normalised.
+        masks: B×1×S×S float32 in 0..1, the share of each pixel that the object covers.
+        area: B float32, pixels that the *whole* object would cover at the crop's scale.
+    """
+
+    images: Tensor
+    masks: Tensor
+    area: Tensor
+
+
+def cut_crops(objects: TrainingObjects, prompts: Prompts, size: int) -> tuple[Tensor, Tensor]:
+    """Cut the prompts' crops from the photographs and from the objects' masks.
+
+    Returns:
+        B×3×size×size float32 RGB in 0..255, black outside the photograph, and B×1×size×size
+        float32 mask coverage in 0..1.
+    """
+    device = objects.images.pixels.device
+    step = torch.from_numpy(prompts.side / size).float()
+    cos = torch.from_numpy(np.cos(prompts.angle)).float() * step
+    sin = torch.from_numpy(np.sin(prompts.angle)).float() * step
+    mirror = torch.from_numpy(np.where(prompts.flip, -1.0, 1.0)).float()
+    rotation = torch.stack([cos * mirror, -sin, sin * mirror, cos], dim=-1).view(-1, 1, 1, 2, 2)
+    axis = torch.arange(size, dtype=torch.float32) + 0.5 - size / 2
+    grid = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), dim=-1)
+    points = (rotation @ grid[None, ..., None]).squeeze(-1)
+    points = points + torch.from_numpy(prompts.centre).float()[:, None, None]
+    origin = torch.from_numpy(objects.mask_origin[prompts.index]).float()[:, None, None]
+    image_index = torch.from_numpy(objects.image_index[prompts.index])
+    images = objects.images.sample(image_index.to(device), points.to(device), step.to(device))
+    masks = objects.masks.sample(
+        torch.from_numpy(prompts.index).to(device), (points - origin).to(device), step.to(device)
+    )
+    return images, masks / 255
+
+
+def change_colours(images: Tensor, rng: np.random.Generator) -> Tensor:
+    """Random brightness, contrast, saturation, white balance and, for one in twenty, grey.
+
+    Args:
+        images: B×3×S×S float32 in 0..255.
+    """
+    count = len(images)
+
+    def draw(low: float, high: float, channels: int = 1) -> Tensor:
+        values = np.exp(rng.uniform(math.log(low), math.log(high), size=(count, channels, 1, 1)))
+        return torch.from_numpy(values).to(images)
+
+    saturation = draw(0.6, 1.6) * torch.from_numpy(rng.random((count, 1, 1, 1)) > 0.05).to(images)
+    gain = draw(0.7, 1.4) * draw(0.92, 1.08, channels=3)
+    contrast = draw(0.7, 1.4)
+    # Black padding stays black, as the predictor has it.
+    inside = (images > 0).any(dim=1, keepdim=True)
+    grey = images.mean(dim=1, keepdim=True)
+    images = (grey + (images - grey) * saturation) * gain
+    mean = images.mean(dim=(1, 2, 3), keepdim=True)
+    return ((images - mean) * contrast + mean).clamp(0, 255) * inside
+
+
+def make_batch(
+    objects: TrainingObjects, prompts: Prompts, size: int, rng: np.random.Generator
+) -> Batch:
+    """Cut, recolour and normalise a batch of size×size crops."""
+    images, masks = cut_crops(objects, prompts, size)
+    images = change_colours(images, rng)
+    mean, std = IMAGENET_MEAN.to(images) * 255, IMAGENET_STD.to(images) * 255
+    area = torch.from_numpy(objects.area[prompts.index] * (size / prompts.side) ** 2).to(images)
+    return Batch((images - mean) / std, masks, area)

@@ -1,0 +1,258 @@
+"""The training loop: one process or several, resumable to the same state."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import json
+import math
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.optim.swa_utils import AveragedModel
+from torch.utils.tensorboard import SummaryWriter
+from tqdm import tqdm
+
+from picosam2.model import PicoSAM2
+from picosam2.training.config import TrainConfig
+from picosam2.training.crops import Batch, make_batch
+from picosam2.training.losses import LOSSES, iou_loss, whole_object_iou
+from picosam2.training.objects import TrainingObjects
+from picosam2.training.sampler import draw_prompts
+from picosam2.training.state import (
+    STATE_FILE,
+    WEIGHTS_FILE,
+    load_state,
+    load_weights,
+    save_state,
+    save_weights,
+)
+
+Validation = Callable[[PicoSAM2, int], dict[str, float]]
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How a run is carried out; none of these changes what is drawn.
+
+    Args:
+        out: folder of the run.
+        processes: worker processes, each with one thread on a CPU.
+        init: safetensors weights to start from; None for random ones.
+        save_every: steps between two saved states.
+        validate_every: steps between two validations.
+    """
+
+    out: Path
+    processes: int = 1
+    init: Path | None = None
+    save_every: int = 500
+    validate_every: int = 2000
+
+
+def learning_rate(config: TrainConfig, step: int) -> float:
+    """Linear warm-up, then half a cosine down to ``final_lr`` of the peak."""
+    warmup = max(1, config.warmup_samples // config.batch)
+    if step < warmup:
+        return config.lr * (step + 1) / warmup
+    progress = (step - warmup) / max(1, config.steps - warmup)
+    cosine = 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
+    return config.lr * (config.final_lr + (1 - config.final_lr) * cosine)
+
+
+def make_optimizer(network: nn.Module, config: TrainConfig) -> torch.optim.AdamW:
+    """AdamW; biases and BatchNorm parameters are not decayed."""
+    decayed = [p for p in network.parameters() if p.ndim > 1]
+    plain = [p for p in network.parameters() if p.ndim <= 1]
+    groups = [
+        {"params": decayed, "weight_decay": config.weight_decay},
+        {"params": plain, "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=config.lr, fused=True)
+
+
+def ema_update(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
+    """Exponential moving average whose decay grows from 0, so that the first weights fade."""
+
+    def update(average: Tensor, current: Tensor, count: Tensor | int) -> Tensor:
+        if not average.is_floating_point():
+            return current
+        return torch.lerp(average, current, 1 - min(decay, (1 + int(count)) / (10 + int(count))))
+
+    return update
+
+
+def autocast(device: torch.device) -> contextlib.AbstractContextManager[object]:
+    """bfloat16 where the hardware multiplies it; where it is emulated, float32 is faster."""
+    if device.type == "cuda":
+        return torch.autocast("cuda", torch.bfloat16)
+    if torch.cpu.get_capabilities().get("avx512_bf16"):
+        return torch.autocast("cpu", torch.bfloat16)
+    return contextlib.nullcontext()
+
+
+def compute_loss(
+    network: nn.Module, batch: Batch, config: TrainConfig, device: torch.device
+) -> tuple[Tensor, dict[str, float]]:
+    """The loss of a batch, and the figures to log."""
+    with autocast(device):
+        logits, iou_logits = network(batch.images.contiguous(memory_format=torch.channels_last))
+    logits, iou_logits = logits.float(), iou_logits.float()
+    iou = whole_object_iou(logits, batch)
+    mask_loss = LOSSES[config.loss](logits, batch).mean()
+    predicted_iou_loss = iou_loss(iou_logits, iou).mean()
+    figures = {
+        "loss": mask_loss.item(),
+        "iou": iou.mean().item(),
+        "iou_error": (iou_logits.sigmoid().flatten() - iou).abs().mean().item(),
+    }
+    return mask_loss + config.iou_weight * predicted_iou_loss, figures
+
+
+class Log:
+    """A run's figures as CSV and for TensorBoard; after a resume the CSV has no step twice."""
+
+    def __init__(self, out: Path, step: int) -> None:
+        self.path = out / "log.csv"
+        self.writer = SummaryWriter(str(out / "tensorboard"), purge_step=step)
+        rows: list[dict[str, str]] = []
+        if self.path.is_file():
+            with self.path.open(newline="") as file:
+                rows = [row for row in csv.DictReader(file) if int(row["step"]) <= step]
+        self.fields = ["step", "samples", "size", "lr", "loss", "iou", "iou_error", "samples_per_s"]
+        with self.path.open("w", newline="") as file:
+            csv.DictWriter(file, self.fields).writeheader()
+            csv.DictWriter(file, self.fields).writerows(rows)
+
+    def add(self, row: dict[str, float]) -> None:
+        """Append one row."""
+        with self.path.open("a", newline="") as file:
+            csv.DictWriter(file, self.fields).writerow(
+                {k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()}
+            )
+        for name in self.fields[2:]:
+            self.writer.add_scalar(f"train/{name}", row[name], int(row["samples"]))
+
+    def validation(self, out: Path, step: int, figures: dict[str, float]) -> None:
+        """Append the figures of one validation to ``validation.jsonl``."""
+        with (out / "validation.jsonl").open("a") as file:
+            file.write(json.dumps({"step": step, **figures}) + "\n")
+        for name, value in figures.items():
+            self.writer.add_scalar(f"validation/{name}", value, step)
+
+
+def train(
+    rank: int,
+    objects: TrainingObjects,
+    config: TrainConfig,
+    options: RunOptions,
+    validation: Validation | None = None,
+) -> None:
+    """Run or resume a training; called once in every process.
+
+    Every process draws the same prompts from (seed, step) and takes its share of them, so that a
+    step sees the same crops whatever the number of processes, and a resumed run goes on as if
+    it had never stopped.
+    """
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if device.type == "cpu" and options.processes > 1:
+        torch.set_num_threads(1)
+    torch.manual_seed(config.seed)
+    network = load_weights(options.init) if options.init else PicoSAM2(config.model)
+    network.to(device, memory_format=torch.channels_last).train()
+    objects.to(device)
+    average = AveragedModel(network, multi_avg_fn=None, avg_fn=ema_update(config.ema_decay), use_buffers=True)
+    optimizer = make_optimizer(network, config)
+    state_file = options.out / STATE_FILE
+    step = load_state(state_file, network, average, optimizer) if state_file.is_file() else 0
+    parallel: nn.Module = network
+    if options.processes > 1:
+        dist.init_process_group("gloo", rank=rank, world_size=options.processes)
+        parallel = DistributedDataParallel(network, gradient_as_bucket_view=True)
+    main = rank == 0
+    log = Log(options.out, step) if main else None
+    bar = tqdm(total=config.steps, initial=step, desc="training", unit="step", disable=not main, mininterval=2)
+
+    def save() -> None:
+        save_state(state_file, network, average, optimizer, step)
+        save_weights(options.out / WEIGHTS_FILE, average.module)
+
+    sums: dict[str, float] = {}
+    last_time, last_step = time.perf_counter(), step
+    while step < config.steps:
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(config, step)
+        rng = np.random.default_rng([config.seed, step])
+        prompts = draw_prompts(objects, config.batch, rng, config.sampler)
+        colours = np.random.default_rng([config.seed, step, rank])
+        size = config.size_at(step)
+        batch = make_batch(objects, prompts.part(rank, options.processes), size, colours)
+        loss, figures = compute_loss(parallel, batch, config, device)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(network.parameters(), config.clip_norm)
+        optimizer.step()
+        step += 1
+        if not main:
+            continue
+        average.update_parameters(network)
+        bar.update()
+        sums = {k: sums.get(k, 0.0) + v for k, v in figures.items()}
+        if step % 50 == 0 or step == config.steps:
+            count, now = step - last_step, time.perf_counter()
+            row: dict[str, Any] = {k: v / count for k, v in sums.items()}
+            rate = count * config.batch / (now - last_time)
+            row |= {"step": step, "samples": step * config.batch, "size": size}
+            log.add(row | {"lr": optimizer.param_groups[0]["lr"], "samples_per_s": rate})
+            bar.set_postfix(loss=f"{row['loss']:.3f}", iou=f"{row['iou']:.3f}", rate=f"{rate:.0f}/s")
+            sums, last_time, last_step = {}, now, step
+        if step % options.save_every == 0 or step == config.steps:
+            save()
+        if validation and (step % options.validate_every == 0 or step == config.steps):
+            log.validation(options.out, step, validation(average.module, step))
+            last_time = time.perf_counter()
+    bar.close()
+    if dist.is_initialized():
+        dist.destroy_process_group()
+
+
+def _worker(
+    rank: int,
+    objects: TrainingObjects,
+    config: TrainConfig,
+    options: RunOptions,
+    validation: Validation | None,
+) -> None:
+    train(rank, objects, config, options, validation)
+
+
+def launch(
+    objects: TrainingObjects,
+    config: TrainConfig,
+    options: RunOptions,
+    validation: Validation | None = None,
+) -> None:
+    """Start the worker processes and wait for them; one process trains right here.
+
+    One process a core with one thread each is faster than one process with all threads: it waits
+    for the other only once a step (measured in ``benchmarks/training.py``).
+    """
+    if options.processes == 1:
+        train(0, objects, config, options, validation)
+        return
+    # glibc otherwise returns every large activation to the kernel and faults it in again.
+    os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(2**32))
+    os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", str(2**33))
+    os.environ.setdefault("MASTER_ADDR", "127.0.0.1")
+    os.environ.setdefault("MASTER_PORT", "29517")
+    args = (objects.share_memory_(), config, options, validation)
+    torch.multiprocessing.spawn(_worker, args, nprocs=options.processes)

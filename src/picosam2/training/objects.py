@@ -1,0 +1,136 @@
+"""The training objects: every photograph decoded in memory, every mask, and where one may click."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from picosam2.dataset import CocoFolder
+from picosam2.errors import InputError
+from picosam2.training.mipmaps import ALIGN, Mipmaps
+
+CLICKS = 32
+MIN_AREA = 16
+
+
+@dataclass
+class TrainingObjects:
+    """N objects of M photographs, ready for batched cropping; arrays have one row an object.
+
+    Args:
+        images: the M photographs.
+        masks: the N masks, each cut to its extent.
+        image_index: N int64.
+        mask_origin: N×2 int64, x and y of the mask's cut in the photograph.
+        extent: N×4 float64, xyxy of the mask's pixels.
+        area: N float64, the mask's pixels.
+        native_scale: N float64, stored size / original size of the photograph.
+        centre: N×2 float64, the ``crop96`` protocol's centre.
+        clicks: N×K×2 float64, centres of pixels on the object, drawn with a probability
+            proportional to the distance from the object's edge.
+        probability: N float64, how often to draw each object; sums to 1.
+    """
+
+    images: Mipmaps
+    masks: Mipmaps
+    image_index: NDArray[np.int64]
+    mask_origin: NDArray[np.int64]
+    extent: NDArray[np.float64]
+    area: NDArray[np.float64]
+    native_scale: NDArray[np.float64]
+    centre: NDArray[np.float64]
+    clicks: NDArray[np.float64]
+    probability: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.area)
+
+    def share_memory_(self) -> TrainingObjects:
+        """Move the pixels to shared memory, so that worker processes read one copy."""
+        self.images.share_memory_()
+        self.masks.share_memory_()
+        return self
+
+    def to(self, device: torch.device) -> TrainingObjects:
+        """Move the pixels to a device; the prompts are drawn on the host."""
+        self.images.to(device)
+        self.masks.to(device)
+        return self
+
+
+def load_objects(folders: list[CocoFolder], weights: list[float], seed: int) -> TrainingObjects:
+    """Decode the folders' photographs and masks.
+
+    Args:
+        folders: where the photographs are.
+        weights: the share of training samples each folder gets (any positive scale).
+        seed: for the draw of the clicks.
+
+    Raises:
+        InputError: a photograph cannot be read, or no object is annotated.
+    """
+    rng = np.random.default_rng(seed)
+    photographs = [(p, k) for k, folder in enumerate(folders) for p in folder]
+    images = Mipmaps([(p.height, p.width) for p, _ in photographs], channels=4)
+    rows, cuts, folder_index = [], [], []
+    for index, (photograph, k) in enumerate(
+        tqdm(photographs, desc="decoding photographs", unit="image", mininterval=1)
+    ):
+        images.put(index, photograph.load())
+        for annotation in photograph.objects:
+            if annotation.iscrowd:
+                continue
+            mask = photograph.mask(annotation).astype(np.uint8)
+            if cv2.countNonZero(mask) < MIN_AREA:
+                continue
+            row, cut = _describe(mask, rng)
+            rows.append((index, photograph.native_scale, *row))
+            cuts.append(cut)
+            folder_index.append(k)
+    if not rows:
+        raise InputError(f"no object with at least {MIN_AREA} pixels: check instances.json")
+    masks = Mipmaps([cut.shape for cut in cuts], channels=1)
+    for index, cut in enumerate(cuts):
+        masks.put(index, cut)
+    columns = [np.array(column) for column in zip(*rows, strict=True)]
+    counts = np.bincount(folder_index, minlength=len(folders))
+    probability = np.array(weights)[folder_index] / counts[folder_index]
+    image_index, native_scale, mask_origin, extent, area, centre, clicks = columns
+    return TrainingObjects(
+        images=images,
+        masks=masks,
+        image_index=image_index,
+        mask_origin=mask_origin,
+        extent=extent,
+        area=area,
+        native_scale=native_scale,
+        centre=centre,
+        clicks=clicks,
+        probability=probability / probability.sum(),
+    )
+
+
+def _describe(mask: NDArray[np.uint8], rng: np.random.Generator) -> tuple[tuple, NDArray]:
+    """Geometry of one mask, and the mask cut to its extent (its origin on the halvings' grid)."""
+    x, y, width, height = cv2.boundingRect(mask)
+    left, top = x // ALIGN * ALIGN, y // ALIGN * ALIGN
+    cut = mask[top : y + height, left : x + width]
+    # A border of zeros: the photograph's edge counts as the object's edge.
+    distance = cv2.distanceTransform(
+        cv2.copyMakeBorder(cut, 1, 1, 1, 1, cv2.BORDER_CONSTANT), cv2.DIST_L2, 3
+    )[1:-1, 1:-1]
+    ys, xs = np.nonzero(cut)
+    cumulative = distance[ys, xs].cumsum(dtype=np.float64)
+    chosen = np.searchsorted(cumulative, rng.random(CLICKS) * cumulative[-1])
+    clicks = np.stack([xs[chosen], ys[chosen]], axis=-1) + (left + 0.5, top + 0.5)
+    middle = np.array([(x + x + width - 1) // 2, (y + y + height - 1) // 2])
+    nearest = ((xs + left - middle[0]) ** 2 + (ys + top - middle[1]) ** 2).argmin()
+    centre = np.array([xs[nearest] + left, ys[nearest] + top], dtype=np.float64)
+    extent = np.array([x, y, x + width, y + height], dtype=np.float64)
+    origin = np.array([left, top], dtype=np.int64)
+    return (origin, extent, float(len(xs)), centre, clicks), cut * np.uint8(255)

@@ -1,0 +1,40 @@
+"""The record of a run: what ran, on what, from which data."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from picosam2.dataset import CocoFolder
+
+
+def git_commit() -> str | None:
+    """The commit of the source tree this package runs from; None outside a checkout."""
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=40"]
+    try:
+        result = subprocess.run(command, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return result.stdout.strip()
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that decide a run's numbers."""
+    names = ("torch", "numpy", "opencv-python-headless", "pycocotools", "pillow")
+    return {"python": platform.python_version()} | {n: importlib.metadata.version(n) for n in names}
+
+
+def data_record(folders: list[CocoFolder], weights: list[float]) -> list[dict[str, Any]]:
+    """Name, digest, sampling weight and image ids of each training folder."""
+    return [
+        {
+            "folder": folder.path.resolve().name,
+            "sha256": folder.digest,
+            "weight": weight,
+            "image_ids": [p.image_id for p in folder],
+        }
+        for folder, weight in zip(folders, weights, strict=True)
+    ]

@@ -1,0 +1,94 @@
+"""Which object, where the click, how large the crop: the random prompts that training sees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from picosam2.training.objects import TrainingObjects
+
+BOX_PADDING = 0.1
+NATIVE_SIDE = 96
+
+
+@dataclass(frozen=True)
+class SamplerConfig:
+    """How prompts are drawn.
+
+    Args:
+        native: share of samples at the paper's crop of 96 native pixels; half of them on the
+            ``crop96`` protocol's centre, half on a click.
+        box: share of samples cropped to a jittered box; the rest are clicks whose crop is
+            scaled to the object.
+        fill: smallest and largest longer side of the object, as shares of the crop's side.
+        box_jitter: most that a side of the box moves, as a share of the box's width or height.
+        min_side: smallest crop of a click, in pixels.
+        rotation: largest rotation about the prompt, in degrees.
+    """
+
+    native: float = 1 / 3
+    box: float = 1 / 3
+    fill: tuple[float, float] = (0.25, 1.25)
+    box_jitter: float = 0.15
+    min_side: float = 16.0
+    rotation: float = 15.0
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """B crops: where each lies in its photograph; arrays have one row a crop.
+
+    Args:
+        index: B int64, the object.
+        centre: B×2 float64, x and y of the crop's centre in the photograph's pixels.
+        side: B float64, the crop's side in the photograph's pixels.
+        angle: B float64, the rotation about the centre in radians.
+        flip: B bool, mirrored left to right.
+    """
+
+    index: NDArray[np.int64]
+    centre: NDArray[np.float64]
+    side: NDArray[np.float64]
+    angle: NDArray[np.float64]
+    flip: NDArray[np.bool_]
+
+    def part(self, rank: int, world_size: int) -> Prompts:
+        """The share of one of ``world_size`` equal processes."""
+        return Prompts(*(a[rank::world_size] for a in vars(self).values()))
+
+
+def draw_prompts(
+    objects: TrainingObjects, batch: int, rng: np.random.Generator, config: SamplerConfig
+) -> Prompts:
+    """Draw a batch of prompts: native crops, jittered boxes and scaled clicks."""
+    cumulative = objects.probability.cumsum()
+    index = np.minimum(
+        np.searchsorted(cumulative, rng.random(batch) * cumulative[-1], side="right"),
+        len(objects) - 1,
+    )
+    extent = objects.extent[index]
+    size = extent[:, 2:] - extent[:, :2]
+    longer = size.max(axis=1)
+
+    clicks = objects.clicks[index, rng.integers(objects.clicks.shape[1], size=batch)]
+    fill = np.exp(rng.uniform(*np.log(config.fill), size=batch))
+    centre, side = clicks, np.maximum(longer / fill, config.min_side)
+
+    kind = rng.random(batch)
+    native = kind < config.native
+    on_centre = native & (kind < config.native / 2)
+    centre = np.where(on_centre[:, None], objects.centre[index], centre)
+    side = np.where(native, NATIVE_SIDE * objects.native_scale[index], side)
+
+    boxed = kind >= 1 - config.box
+    # A square-rooted draw would favour large jitter; a plain one keeps most boxes close.
+    jitter = rng.uniform(0, config.box_jitter, size=(batch, 1))
+    corners = extent + rng.uniform(-1, 1, size=(batch, 4)) * jitter * np.tile(size, 2)
+    box_side = (1 + 2 * BOX_PADDING) * (corners[:, 2:] - corners[:, :2]).max(axis=1)
+    centre = np.where(boxed[:, None], (corners[:, :2] + corners[:, 2:]) / 2, centre)
+    side = np.where(boxed, box_side, side)
+
+    angle = np.deg2rad(rng.uniform(-config.rotation, config.rotation, size=batch))
+    return Prompts(index, centre, side, angle, rng.random(batch) < 0.5)

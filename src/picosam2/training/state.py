@@ -1,0 +1,89 @@
+"""The state of a run on disk: safetensors only, written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import safetensors
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from picosam2.errors import InputError
+from picosam2.files import replacing
+from picosam2.model import ModelConfig, PicoSAM2
+
+STATE_FILE = "state.safetensors"
+WEIGHTS_FILE = "weights.safetensors"
+
+
+def save_weights(path: Path, network: PicoSAM2) -> None:
+    """Write a network's weights, its configuration in the file's metadata."""
+    tensors = {k: v.detach().contiguous().cpu() for k, v in network.state_dict().items()}
+    with replacing(path) as temporary:
+        save_file(tensors, temporary, {"config": json.dumps(network.config.to_dict())})
+
+
+def load_weights(path: str | Path) -> PicoSAM2:
+    """Read what :func:`save_weights` wrote.
+
+    Raises:
+        InputError: the file is missing, broken, or holds another network.
+    """
+    try:
+        with safetensors.safe_open(str(path), "pt") as file:
+            config = ModelConfig.from_dict(json.loads((file.metadata() or {})["config"]))
+        network = PicoSAM2(config)
+        network.load_state_dict(load_file(path))
+    except (OSError, safetensors.SafetensorError, KeyError, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"cannot read weights from {path}: {reason}") from None
+    return network
+
+
+def save_state(
+    path: Path, network: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer, step: int
+) -> None:
+    """Write all that :func:`load_state` needs to go on exactly where the run stood."""
+    tensors: dict[str, Tensor] = {}
+    for prefix, module in (("network", network), ("average", average)):
+        tensors |= {f"{prefix}.{k}": v for k, v in module.state_dict().items()}
+    for index, state in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{index}.{k}": v for k, v in state.items()}
+    tensors = {k: v.detach().contiguous().cpu().clone() for k, v in tensors.items()}
+    with replacing(path) as temporary:
+        save_file(tensors, temporary, {"step": str(step)})
+
+
+def load_state(
+    path: Path, network: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer
+) -> int:
+    """Restore a run from :func:`save_state`'s file.
+
+    Returns:
+        The number of steps done.
+
+    Raises:
+        InputError: the file is broken or of another network.
+    """
+    try:
+        with safetensors.safe_open(str(path), "pt") as file:
+            step = int((file.metadata() or {})["step"])
+        tensors = load_file(path)
+        for prefix, module in (("network", network), ("average", average)):
+            module.load_state_dict(_part(tensors, prefix))
+        state: dict[int, dict[str, Tensor]] = {}
+        for key, value in _part(tensors, "optimizer").items():
+            index, name = key.split(".")
+            state.setdefault(int(index), {})[name] = value
+        groups = optimizer.state_dict()["param_groups"]
+        optimizer.load_state_dict({"state": state, "param_groups": groups})
+    except (OSError, safetensors.SafetensorError, KeyError, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"cannot resume from {path}: {reason}; remove it to start anew") from None
+    return step
+
+
+def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {k.removeprefix(prefix + "."): v for k, v in tensors.items() if k.startswith(prefix + ".")}
