@@ -25,9 +25,9 @@ class TrainConfig:
         seed: of the first weights and of every draw.
     """
 
-    samples: int = 400_000
+    samples: int = 300_000
     batch: int = 32
-    sizes: tuple[tuple[int, float], ...] = ((48, 0.45), (64, 0.38), (96, 0.17))
+    sizes: tuple[tuple[int, float], ...] = ((48, 0.13), (64, 0.52), (96, 0.35))
     lr: float = 2e-3
     final_lr: float = 0.01
     warmup_samples: int = 16_000

@@ -22,21 +22,16 @@ from torch.optim.swa_utils import AveragedModel
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
+from picosam2.checkpoint import load_weights, save_weights
 from picosam2.model import PicoSAM2
 from picosam2.training.config import TrainConfig
 from picosam2.training.crops import Batch, make_batch
 from picosam2.training.losses import LOSSES, iou_loss, whole_object_iou
 from picosam2.training.objects import TrainingObjects
 from picosam2.training.sampler import draw_prompts
-from picosam2.training.state import (
-    STATE_FILE,
-    WEIGHTS_FILE,
-    load_state,
-    load_weights,
-    save_state,
-    save_weights,
-)
+from picosam2.training.state import STATE_FILE, load_state, save_state
 
+WEIGHTS_FILE = "weights.safetensors"
 Validation = Callable[[PicoSAM2, int], dict[str, float]]
 
 
@@ -170,7 +165,9 @@ def train(
     network = load_weights(options.init) if options.init else PicoSAM2(config.model)
     network.to(device, memory_format=torch.channels_last).train()
     objects.to(device)
-    average = AveragedModel(network, multi_avg_fn=None, avg_fn=ema_update(config.ema_decay), use_buffers=True)
+    average = AveragedModel(
+        network, multi_avg_fn=None, avg_fn=ema_update(config.ema_decay), use_buffers=True
+    )
     optimizer = make_optimizer(network, config)
     state_file = options.out / STATE_FILE
     step = load_state(state_file, network, average, optimizer) if state_file.is_file() else 0
@@ -180,7 +177,14 @@ def train(
         parallel = DistributedDataParallel(network, gradient_as_bucket_view=True)
     main = rank == 0
     log = Log(options.out, step) if main else None
-    bar = tqdm(total=config.steps, initial=step, desc="training", unit="step", disable=not main, mininterval=2)
+    bar = tqdm(
+        total=config.steps,
+        initial=step,
+        desc="training",
+        unit="step",
+        disable=not main,
+        mininterval=2,
+    )
 
     def save() -> None:
         save_state(state_file, network, average, optimizer, step)
@@ -213,7 +217,9 @@ def train(
             rate = count * config.batch / (now - last_time)
             row |= {"step": step, "samples": step * config.batch, "size": size}
             log.add(row | {"lr": optimizer.param_groups[0]["lr"], "samples_per_s": rate})
-            bar.set_postfix(loss=f"{row['loss']:.3f}", iou=f"{row['iou']:.3f}", rate=f"{rate:.0f}/s")
+            bar.set_postfix(
+                loss=f"{row['loss']:.3f}", iou=f"{row['iou']:.3f}", rate=f"{rate:.0f}/s"
+            )
             sums, last_time, last_step = {}, now, step
         if step % options.save_every == 0 or step == config.steps:
             save()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import safetensors
@@ -12,34 +11,8 @@ from torch import Tensor, nn
 
 from picosam2.errors import InputError
 from picosam2.files import replacing
-from picosam2.model import ModelConfig, PicoSAM2
 
 STATE_FILE = "state.safetensors"
-WEIGHTS_FILE = "weights.safetensors"
-
-
-def save_weights(path: Path, network: PicoSAM2) -> None:
-    """Write a network's weights, its configuration in the file's metadata."""
-    tensors = {k: v.detach().contiguous().cpu() for k, v in network.state_dict().items()}
-    with replacing(path) as temporary:
-        save_file(tensors, temporary, {"config": json.dumps(network.config.to_dict())})
-
-
-def load_weights(path: str | Path) -> PicoSAM2:
-    """Read what :func:`save_weights` wrote.
-
-    Raises:
-        InputError: the file is missing, broken, or holds another network.
-    """
-    try:
-        with safetensors.safe_open(str(path), "pt") as file:
-            config = ModelConfig.from_dict(json.loads((file.metadata() or {})["config"]))
-        network = PicoSAM2(config)
-        network.load_state_dict(load_file(path))
-    except (OSError, safetensors.SafetensorError, KeyError, ValueError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"cannot read weights from {path}: {reason}") from None
-    return network
 
 
 def save_state(
@@ -86,4 +59,6 @@ def load_state(
 
 
 def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {k.removeprefix(prefix + "."): v for k, v in tensors.items() if k.startswith(prefix + ".")}
+    return {
+        k.removeprefix(prefix + "."): v for k, v in tensors.items() if k.startswith(prefix + ".")
+    }

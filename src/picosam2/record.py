@@ -13,7 +13,15 @@ from picosam2.dataset import CocoFolder
 
 def git_commit() -> str | None:
     """The commit of the source tree this package runs from; None outside a checkout."""
-    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=40"]
+    command = [
+        "git",
+        "-C",
+        str(Path(__file__).parent),
+        "describe",
+        "--always",
+        "--dirty",
+        "--abbrev=40",
+    ]
     try:
         result = subprocess.run(command, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
@@ -21,9 +29,9 @@ def git_commit() -> str | None:
     return result.stdout.strip()
 
 
-def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that decide a run's numbers."""
-    names = ("torch", "numpy", "opencv-python-headless", "pycocotools", "pillow")
+def versions(*packages: str) -> dict[str, str]:
+    """Versions of Python, of this package and of the packages named."""
+    names = ("picosam2", *packages)
     return {"python": platform.python_version()} | {n: importlib.metadata.version(n) for n in names}
 
 

@@ -1,0 +1,1 @@
+"""Measuring masks: protocols, metrics and the report of a run."""

@@ -1,0 +1,58 @@
+"""What the command line writes: masks as PNG and COCO RLE, figures as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from pycocotools import mask as coco_mask
+
+from picosam2.files import replacing
+from picosam2.overlay import draw_overlay
+
+
+def mask_record(mask: NDArray[np.bool_], score: float) -> dict[str, Any]:
+    """A mask as COCO has it: compressed RLE, bbox (x, y, width, height), area and score."""
+    rle = coco_mask.encode(np.asfortranarray(mask, dtype=np.uint8))
+    return {
+        "segmentation": {"size": list(mask.shape), "counts": rle["counts"].decode()},
+        "bbox": coco_mask.toBbox(rle).tolist(),
+        "area": int(coco_mask.area(rle)),
+        "score": score,
+    }
+
+
+def write_pictures(
+    folder: Path,
+    stem: str,
+    image: NDArray[np.uint8],
+    mask: NDArray[np.bool_],
+    point: Sequence[float] | None,
+    box: Sequence[float] | None,
+) -> Iterator[tuple[str, Path]]:
+    """Write ``stem.mask.png`` (0 and 255) and ``stem.overlay.png``; give their names and paths."""
+    pictures = {
+        "mask": Image.fromarray(mask.astype(np.uint8) * 255),
+        "overlay": draw_overlay(image, mask, point, box),
+    }
+    for name, picture in pictures.items():
+        path = folder / f"{stem}.{name}.png"
+        with replacing(path) as temporary:
+            picture.save(temporary, format="PNG")
+        yield name, path
+
+
+def write_json(target: str | Path, content: Any) -> None:
+    """Write JSON to a file, whole or not at all, or to stdout where the target is ``-``."""
+    text = json.dumps(content, indent=None if str(target) == "-" else 1)
+    if str(target) == "-":
+        click.echo(text)
+        return
+    with replacing(Path(target)) as temporary:
+        temporary.write_text(text + "\n")

@@ -1,0 +1,201 @@
+"""Prompt ↔ crop geometry: the prompt encoder of PicoSAM2, pure NumPy.
+
+The network never sees the prompt. It sees a square crop whose centre *is* the prompt, so that the
+prompt always lies at (48.0, 48.0) of 96 (PicoSAM2, section 3: fixed-point prompt encoding). This
+module chooses the crops, cuts them from the image, and puts the network's logits back.
+
+Coordinates are continuous, as in COCO: pixel i spans [i, i+1) and its centre is i + 0.5.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+CROP_SIZE = 96
+BOX_PADDING = 0.1
+# The logit of pixels that no crop has seen: a probability of 1e-14.
+OUTSIDE_LOGIT = -32.0
+_BLOCK_PIXELS = 2**22
+
+
+@dataclass(frozen=True)
+class Crop:
+    """The square [x − side/2, x + side/2) × [y − side/2, y + side/2) of an image.
+
+    Args:
+        x: column of the centre in pixels, continuous.
+        y: row of the centre in pixels, continuous.
+        side: length of the sides in pixels, above 0.
+    """
+
+    x: float
+    y: float
+    side: float
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.x) and math.isfinite(self.y) and 0 < self.side < math.inf):
+            raise ValueError(f"a crop needs a finite centre and a positive side: {self}")
+
+    @property
+    def left(self) -> float:
+        """x of the left edge in pixels."""
+        return self.x - self.side / 2
+
+    @property
+    def top(self) -> float:
+        """y of the upper edge in pixels."""
+        return self.y - self.side / 2
+
+
+def click_crops(x: float, y: float, sides: Sequence[float]) -> list[Crop]:
+    """Crops of several sides around one click, in pixels."""
+    return [Crop(x, y, side) for side in sides]
+
+
+def box_crop(box: Sequence[float], padding: float = BOX_PADDING) -> Crop:
+    """The square crop around a box.
+
+    Args:
+        box: x0, y0, x1, y1 in pixels; x1 and y1 are the far edges.
+        padding: added on each side, as a share of the box's longer side (PicoSAM3: 10 %).
+    """
+    x0, y0, x1, y1 = box
+    side = (1 + 2 * padding) * max(x1 - x0, y1 - y0)
+    return Crop((x0 + x1) / 2, (y0 + y1) / 2, side)
+
+
+def cut(image: NDArray[np.uint8], crop: Crop, size: int = CROP_SIZE) -> NDArray[np.uint8]:
+    """Resample a crop to the network's input.
+
+    A triangle filter: bilinear where the crop is enlarged, as wide as an output pixel needs
+    (anti-aliased) where it is shrunk, exact where it is neither. Black outside the image.
+
+    Args:
+        image: H×W×C uint8.
+        crop: any square, also across the border or larger than the image.
+        size: side of the result in pixels.
+
+    Returns:
+        size×size×C uint8.
+    """
+    height, width, channels = image.shape
+    step = crop.side / size
+    rows, row_weights = _taps(crop.top, step, size)
+    columns, column_weights = _taps(crop.left, step, size)
+    x0, x1 = _clip_range(columns, width)
+    horizontal = _matrix(columns - x0, column_weights, x1 - x0)
+    result = np.zeros((channels, size, size), np.float32)
+    # Blocks of output rows: large photographs are never converted to float as a whole.
+    count = min(16, max(1, int(_BLOCK_PIXELS / max(1.0, step * (x1 - x0) * channels))))
+    for start in range(0, size, count):
+        block = slice(start, start + count)
+        y0, y1 = _clip_range(rows[block], height)
+        if y0 >= y1 or x0 >= x1:
+            continue
+        vertical = _matrix(rows[block] - y0, row_weights[block], y1 - y0)
+        pixels = image[y0:y1, x0:x1].reshape(y1 - y0, -1).astype(np.float32)
+        lines = (vertical @ pixels).reshape(len(vertical), x1 - x0, channels)
+        result[:, block] = np.ascontiguousarray(lines.transpose(2, 0, 1)) @ horizontal.T
+    return np.rint(result.transpose(1, 2, 0)).astype(np.uint8)
+
+
+def paste(
+    logits: NDArray[np.float32],
+    crop: Crop,
+    image_size: tuple[int, int],
+    output_size: tuple[int, int] | None = None,
+) -> NDArray[np.float32]:
+    """Put a crop's logits back into the image: the inverse of :func:`cut`.
+
+    Args:
+        logits: S×S float32, the network's answer to the crop.
+        crop: where the crop lies.
+        image_size: H, W of the image in pixels.
+        output_size: h, w of the result, which always spans the whole image; H, W when None.
+
+    Returns:
+        h×w float32; ``OUTSIDE_LOGIT`` where the crop does not reach.
+    """
+    size = output_size or image_size
+    result = np.full(size, OUTSIDE_LOGIT, np.float32)
+    for rows, columns, values in _paste_blocks(logits, crop, image_size, size):
+        result[rows, columns] = values
+    return result
+
+
+def paste_mask(
+    logits: NDArray[np.float32], crop: Crop, image_size: tuple[int, int], threshold: float = 0.0
+) -> NDArray[np.bool_]:
+    """As :func:`paste`, then ``> threshold``: H×W bool, without the whole image in float."""
+    result = np.zeros(image_size, bool)
+    for rows, columns, values in _paste_blocks(logits, crop, image_size, image_size):
+        result[rows, columns] = values > threshold
+    return result
+
+
+def _paste_blocks(
+    logits: NDArray[np.float32],
+    crop: Crop,
+    image_size: tuple[int, int],
+    output_size: tuple[int, int],
+) -> Iterator[tuple[slice, slice, NDArray[np.float32]]]:
+    scale_y, scale_x = (i / o for i, o in zip(image_size, output_size, strict=True))
+    rows, vertical = _inverse(crop.top, crop.side, scale_y, len(logits), output_size[0])
+    columns, horizontal = _inverse(crop.left, crop.side, scale_x, len(logits), output_size[1])
+    wide = logits @ horizontal.T
+    count = max(1, _BLOCK_PIXELS // max(1, wide.shape[1]))
+    for start in range(0, len(vertical), count):
+        block = vertical[start : start + count]
+        first = rows.start + start
+        yield slice(first, first + len(block)), columns, block @ wide
+
+
+def _inverse(
+    low: float, side: float, scale: float, inputs: int, outputs: int
+) -> tuple[slice, NDArray[np.float32]]:
+    """The outputs whose centres lie in [low, low + side), and their weights over the crop.
+
+    ``scale`` is the size of an output pixel in image pixels.
+    """
+    first = max(0, math.ceil(low / scale - 0.5))
+    last = min(outputs, math.ceil((low + side) / scale - 0.5))
+    step = scale * inputs / side
+    start = (first * scale - low) * inputs / side
+    index, weights = _taps(start, step, max(0, last - first))
+    return slice(first, max(first, last)), _matrix(index.clip(0, inputs - 1), weights, inputs)
+
+
+def _taps(start: float, step: float, count: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Input pixels and weights of ``count`` output pixels, each ``step`` input pixels wide.
+
+    Returns:
+        count×K int64 input indices (they may lie outside the input) and count×K float32
+        weights, whose rows sum to 1.
+    """
+    centres = start + (np.arange(count) + 0.5) * step - 0.5
+    radius = max(1.0, step)
+    first = np.ceil(centres - radius).astype(np.int64)
+    index = first[:, None] + np.arange(math.floor(2 * radius) + 1)
+    weights = np.maximum(0.0, 1 - np.abs(index - centres[:, None]) / radius)
+    return index, (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+def _clip_range(index: NDArray[np.int64], length: int) -> tuple[int, int]:
+    """The range of valid pixels that the taps touch; empty when they touch none."""
+    return min(max(0, int(index.min())), length), max(0, min(length, int(index.max()) + 1))
+
+
+def _matrix(
+    index: NDArray[np.int64], weights: NDArray[np.float32], inputs: int
+) -> NDArray[np.float32]:
+    """Taps as a dense outputs×inputs matrix; taps outside the input are dropped (black)."""
+    inputs = max(0, inputs)
+    matrix = np.zeros((len(index), inputs), np.float32)
+    row, tap = np.nonzero((index >= 0) & (index < inputs))
+    np.add.at(matrix, (row, index[row, tap]), weights[row, tap])
+    return matrix

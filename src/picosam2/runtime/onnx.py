@@ -1,0 +1,49 @@
+"""ONNX Runtime on the CPU: the default engine."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from picosam2.errors import InputError
+
+
+class OnnxRuntime:
+    """The exported network in ONNX Runtime, fp32 or INT8.
+
+    Args:
+        path: an ``.onnx`` file made by ``picosam2``.
+        threads: CPU threads of one call; 0 for all cores.
+
+    Raises:
+        InputError: the file is missing, broken or another model.
+    """
+
+    def __init__(self, path: str | Path, threads: int = 0) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 3
+        try:
+            content = Path(path).read_bytes()
+            self._session = onnxruntime.InferenceSession(
+                content, options, providers=["CPUExecutionProvider"]
+            )
+        except OSError as error:
+            raise InputError(f"cannot read the model {path}: {error.strerror}") from None
+        # ONNX Runtime's own exceptions share no base class but Exception.
+        except Exception:
+            raise InputError(f"{path} is not an ONNX model, or it is damaged") from None
+        names = [output.name for output in self._session.get_outputs()]
+        if names != ["logits", "iou_logits"]:
+            raise InputError(f"{path} has outputs {names}: not a PicoSAM2 model")
+        self.digest = hashlib.sha256(content).hexdigest()
+
+    def __call__(self, crops: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """See :class:`picosam2.runtime.Runtime`."""
+        images = np.ascontiguousarray(crops.transpose(0, 3, 1, 2), dtype=np.float32)
+        logits, iou_logits = self._session.run(None, {"image": images})
+        return logits[:, 0], 1 / (1 + np.exp(-iou_logits.reshape(-1)))
