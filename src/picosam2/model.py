@@ -103,8 +103,8 @@ class PicoSAM2(nn.Module):
             features.append(x)
             x = down(x)
         x = self.bottleneck(x)
-        # A fixed-size average pool, not a global one: the IMX500 converter takes this form.
-        iou = self.iou_head(F.avg_pool2d(x, x.shape[-2:])) if self.iou_head is not None else None
+        # Of the forms of a mean, this one passes every exporter (IMX500, LiteRT, ONNX INT8).
+        iou = self.iou_head(F.adaptive_avg_pool2d(x, 1)) if self.iou_head is not None else None
         for up, skip, feature in zip(self.ups, self.skips, reversed(features), strict=True):
             x = up(F.interpolate(x, scale_factor=2.0, mode="nearest")) + skip(feature)
         return self.head(x), iou

@@ -7,6 +7,7 @@ import csv
 import json
 import math
 import os
+import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -238,6 +239,8 @@ def _worker(
     options: RunOptions,
     validation: Validation | None,
 ) -> None:
+    # PyTorch interrupts the workers when their parent dies; a background job ignores that signal.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     train(rank, objects, config, options, validation)
 
 

@@ -10,6 +10,8 @@ MODELS = {
     "fp32": "picosam2-fp32.onnx",
     "safetensors": "picosam2.safetensors",
 }
+# A crop of scikit-image's "chelsea" (CC0): every exported model's golden input.
+GOLDEN_CROP = Path(__file__).parent / "golden.png"
 
 
 def model_path(name: str | Path) -> Path:

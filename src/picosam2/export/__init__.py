@@ -1,0 +1,1 @@
+"""Trained weights as models for each engine: one file a target."""

@@ -1,0 +1,39 @@
+"""Crops that show a quantiser what the network will see."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from picosam2.dataset import CocoFolder
+from picosam2.errors import InputError
+from picosam2.evaluation.protocols import most_interior_pixel
+from picosam2.prompt import CROP_SIZE, Crop, box_crop, cut
+
+
+def calibration_crops(folder: CocoFolder, count: int, seed: int) -> NDArray[np.uint8]:
+    """Native crops, box crops and clicks at random scales, a third each, one an object.
+
+    Returns:
+        count×96×96×3 uint8 RGB; fewer where the folder has fewer objects.
+
+    Raises:
+        InputError: the folder has no annotated object.
+    """
+    rng = np.random.default_rng(seed)
+    objects = [(p, a) for p in folder for a in p.objects if not a.iscrowd and min(a.bbox[2:]) >= 4]
+    if not objects:
+        raise InputError(f"{folder.path} has no annotated object to calibrate on")
+    crops = []
+    for rank, choice in enumerate(rng.permutation(len(objects))[:count]):
+        photograph, annotation = objects[choice]
+        x, y, width, height = annotation.bbox
+        column, row = most_interior_pixel(photograph.mask(annotation))
+        scaled = max(width, height) / np.exp(rng.uniform(np.log(0.25), np.log(1.25)))
+        crop = (
+            Crop(column, row, CROP_SIZE * photograph.native_scale),
+            box_crop([x, y, x + width, y + height]),
+            Crop(column + 0.5, row + 0.5, max(scaled, 16)),
+        )[rank % 3]
+        crops.append(cut(photograph.load(), crop))
+    return np.stack(crops)
