@@ -8,6 +8,7 @@ import json
 import math
 import os
 import signal
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -152,6 +153,7 @@ def train(
     config: TrainConfig,
     options: RunOptions,
     validation: Validation | None = None,
+    rendezvous: str | None = None,
 ) -> None:
     """Run or resume a training; called once in every process.
 
@@ -174,7 +176,9 @@ def train(
     step = load_state(state_file, network, average, optimizer) if state_file.is_file() else 0
     parallel: nn.Module = network
     if options.processes > 1:
-        dist.init_process_group("gloo", rank=rank, world_size=options.processes)
+        dist.init_process_group(
+            "gloo", init_method=rendezvous, rank=rank, world_size=options.processes
+        )
         parallel = DistributedDataParallel(network, gradient_as_bucket_view=True)
     main = rank == 0
     log = Log(options.out, step) if main else None
@@ -238,10 +242,11 @@ def _worker(
     config: TrainConfig,
     options: RunOptions,
     validation: Validation | None,
+    rendezvous: str,
 ) -> None:
     # PyTorch interrupts the workers when their parent dies; a background job ignores that signal.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    train(rank, objects, config, options, validation)
+    train(rank, objects, config, options, validation, rendezvous)
 
 
 def launch(
@@ -261,7 +266,7 @@ def launch(
     # glibc otherwise returns every large activation to the kernel and faults it in again.
     os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(2**32))
     os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", str(2**33))
-    os.environ.setdefault("MASTER_ADDR", "127.0.0.1")
-    os.environ.setdefault("MASTER_PORT", "29517")
-    args = (objects.share_memory_(), config, options, validation)
-    torch.multiprocessing.spawn(_worker, args, nprocs=options.processes)
+    with tempfile.TemporaryDirectory() as folder:
+        rendezvous = f"file://{folder}/rendezvous"
+        args = (objects.share_memory_(), config, options, validation, rendezvous)
+        torch.multiprocessing.spawn(_worker, args, nprocs=options.processes)

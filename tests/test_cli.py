@@ -1,0 +1,236 @@
+"""The commands as a user types them, with good input and with every kind of bad input."""
+
+from __future__ import annotations
+
+import json
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from conftest import EXAMPLES
+from PIL import Image
+from pycocotools import mask as coco_mask
+
+from picosam2.cli import main
+from picosam2.evaluation.metrics import mask_iou
+
+PHOTO = EXAMPLES / "images" / "chelsea.jpg"
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(a) for a in arguments])
+
+
+def segment(photo: Path, out: Path, point: str = "230,160") -> np.ndarray:
+    """Segment a photograph and read the mask back, H×W bool."""
+    result = run("segment", photo, "--point", point, "--out", out)
+    assert result.exit_code == 0, result.output
+    return np.asarray(Image.open(out / f"{photo.stem}.mask.png")) > 127
+
+
+def assert_refused(result: Result, *words: str) -> None:
+    """One clear line, exit code 2, no traceback."""
+    assert result.exit_code == 2, (result.exit_code, result.output, result.exception)
+    assert "Traceback" not in result.output
+    message = [line for line in result.stderr.splitlines() if line.startswith("Error")]
+    assert len(message) == 1, result.stderr
+    for word in words:
+        assert word in message[0]
+
+
+def test_a_click_writes_a_mask_and_an_overlay(tmp_path):
+    mask = segment(PHOTO, tmp_path)
+    assert mask.shape == (300, 451)
+    assert mask[160, 230]
+    overlay = Image.open(tmp_path / "chelsea.overlay.png")
+    assert overlay.size == (451, 300)
+    assert {p.name for p in tmp_path.iterdir()} == {"chelsea.mask.png", "chelsea.overlay.png"}
+
+
+def test_json_goes_to_stdout_and_all_else_to_stderr(tmp_path, cat):
+    result = run("segment", PHOTO, "--point", "230,160", "--json", "-")
+    record = json.loads(result.stdout)
+    assert "predicted IoU" in result.stderr
+    mask = coco_mask.decode(record["segmentation"]).astype(bool)
+    assert mask.sum() == record["area"]
+    x, y, w, h = record["bbox"]
+    rows, columns = np.nonzero(mask)
+    assert (x, y) == (columns.min(), rows.min())
+    assert (x + w, y + h) == (columns.max() + 1, rows.max() + 1)
+    assert 0 < record["score"] <= 1
+    assert np.array_equal(mask, segment(PHOTO, tmp_path))
+
+
+def test_a_box_is_a_prompt_too(tmp_path):
+    result = run("segment", PHOTO, "--box", "60,10,440,295", "--json", tmp_path / "m.json")
+    assert result.exit_code == 0
+    assert json.loads((tmp_path / "m.json").read_text())["area"] > 0
+
+
+def test_eval_writes_the_figures_of_each_protocol(tmp_path):
+    out = tmp_path / "out.json"
+    result = run("eval", "--data", EXAMPLES, "--protocol", "crop96,click,box", "--json", out)
+    assert result.exit_code == 0, result.output
+    report = json.loads(out.read_text())
+    assert set(report["protocols"]) == {"crop96", "click", "box"}
+    for figures in report["protocols"].values():
+        assert figures["n"] == 14
+        low, high = figures["ci95"]
+        assert 0 <= low <= figures["miou"] <= high <= 1
+        assert 0 <= figures["map"] <= 1
+        assert sum(part["n"] for part in figures["by_size"].values()) == 14
+    assert len(report["weights_sha256"]) == 64
+    assert report["seed"] == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("text.jpg", b"this is not a photograph"), ("empty.png", b""), ("cut.jpg", None)],
+)
+def test_broken_files_are_refused(tmp_path, name, content):
+    photo = tmp_path / name
+    photo.write_bytes(PHOTO.read_bytes()[:20_000] if content is None else content)
+    assert_refused(run("segment", photo, "--point", "10,10", "--out", tmp_path / "out"), name)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_missing_file_is_refused(tmp_path):
+    assert_refused(run("segment", tmp_path / "no.jpg", "--point", "1,1"), "no such file", "no.jpg")
+
+
+def test_a_folder_is_refused(tmp_path):
+    assert_refused(run("segment", tmp_path, "--point", "1,1"))
+
+
+def test_a_one_pixel_image_is_segmented(tmp_path):
+    Image.new("RGB", (1, 1), "red").save(tmp_path / "one.png")
+    assert segment(tmp_path / "one.png", tmp_path, "0,0").shape == (1, 1)
+
+
+@pytest.mark.parametrize("mode", ["CMYK", "RGBA", "P", "L", "I;16"])
+def test_other_kinds_of_image_give_the_photographs_mask(tmp_path, mode):
+    """The same cat from CMYK, transparent, palette, grey and 16-bit files."""
+    image = Image.open(PHOTO)
+    expected = segment(PHOTO, tmp_path)
+    if mode == "I;16":
+        grey = np.asarray(image.convert("L")).astype(np.uint16) * 257
+        image = Image.fromarray(grey)
+    else:
+        image = image.convert(mode)
+    photo = tmp_path / ("cat.jpg" if mode == "CMYK" else "cat.png")
+    image.save(photo, **({"quality": 95} if mode == "CMYK" else {}))
+    if mode in ("L", "I;16"):
+        image = Image.open(PHOTO).convert("L").convert("RGB")
+        image.save(tmp_path / "grey.png")
+        expected = segment(tmp_path / "grey.png", tmp_path)
+    assert mask_iou(segment(photo, tmp_path), expected) > 0.8
+
+
+def test_the_click_is_in_the_upright_image(tmp_path):
+    """A phone stores a portrait lying down with a note: the mask is upright."""
+    expected = segment(PHOTO, tmp_path)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    lying = Image.open(PHOTO).transpose(Image.Transpose.ROTATE_90)
+    lying.save(tmp_path / "phone.png", exif=exif)
+    mask = segment(tmp_path / "phone.png", tmp_path)
+    assert np.array_equal(mask, expected)
+
+
+@pytest.mark.parametrize("point", ["500,10", "451,0", "-1,5", "nan,3", "inf,3"])
+def test_points_outside_the_image_are_refused(tmp_path, point):
+    result = run("segment", PHOTO, "--point", point, "--out", tmp_path / "out")
+    assert_refused(result, "point")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("point", ["1", "a,b", "1,2,3", ""])
+def test_points_that_are_not_two_numbers_are_refused(point):
+    assert_refused(run("segment", PHOTO, "--point", point), "2 numbers")
+
+
+@pytest.mark.parametrize("box", ["10,10,10,90", "90,10,10,90", "500,10,600,90", "nan,0,5,5"])
+def test_empty_boxes_are_refused(box):
+    assert_refused(run("segment", PHOTO, "--box", box), "box")
+
+
+def test_one_prompt_is_needed():
+    assert_refused(run("segment", PHOTO), "--point")
+    assert_refused(run("segment", PHOTO, "--point", "1,1", "--box", "1,1,9,9"), "one prompt")
+
+
+def test_a_200_megapixel_photograph_is_segmented(tmp_path):
+    """A bright disc of 3,000 pixels across on a grey wall of 16,384×12,288 pixels."""
+    rows, columns = np.ogrid[:768, :1024]
+    disc = (rows - 400) ** 2 + (columns - 500) ** 2 < 94**2
+    small = Image.fromarray(np.where(disc, 230, 70).astype(np.uint8))
+    photo = tmp_path / "huge.jpg"
+    small.resize((16_384, 12_288), Image.Resampling.NEAREST).save(photo)
+    result = run("segment", photo, "--point", "8008,6408", "--json", tmp_path / "m.json")
+    assert result.exit_code == 0, result.output
+    record = json.loads((tmp_path / "m.json").read_text())
+    assert record["segmentation"]["size"] == [12_288, 16_384]
+    assert coco_mask.area(record["segmentation"]) == record["area"] > 0
+
+
+def test_a_decompression_bomb_is_refused(tmp_path):
+    """A PNG of some bytes that says it has ten gigapixels."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        checksum = struct.pack(">I", zlib.crc32(kind + content))
+        return struct.pack(">I", len(content)) + kind + content + checksum
+
+    header = struct.pack(">IIBBBBB", 100_000, 100_000, 8, 2, 0, 0, 0)
+    bomb = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b""))
+    (tmp_path / "bomb.png").write_bytes(bomb + chunk(b"IEND", b""))
+    assert_refused(run("segment", tmp_path / "bomb.png", "--point", "1,1"), "500 megapixels")
+
+
+def test_an_output_folder_that_cannot_be_written_is_refused(tmp_path):
+    """A file stands where the folder should be (root may write anywhere else)."""
+    (tmp_path / "out").write_text("a file")
+    assert_refused(run("segment", PHOTO, "--point", "230,160", "--out", tmp_path / "out"), "out")
+
+
+def test_a_full_disk_leaves_nothing_half_written(tmp_path, monkeypatch):
+    def full(self, file, **_):
+        Path(file).write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Image.Image, "save", full)
+    result = run("segment", PHOTO, "--point", "230,160", "--out", tmp_path)
+    assert_refused(result, "No space left on device")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("content", [None, b"", b"not a model"])
+@pytest.mark.parametrize("suffix", ["onnx", "safetensors"])
+def test_broken_weights_are_refused(tmp_path, content, suffix):
+    weights = tmp_path / f"w.{suffix}"
+    if content is not None:
+        weights.write_bytes(content)
+    assert_refused(run("segment", PHOTO, "--point", "1,1", "--weights", weights), f"w.{suffix}")
+
+
+def test_bad_data_folders_are_refused(tmp_path):
+    assert_refused(run("eval", "--data", tmp_path / "none"), "instances.json")
+    for content in ("not json", "[]", '{"images": [{"id": 1}], "annotations": []}'):
+        (tmp_path / "instances.json").write_text(content)
+        assert_refused(run("eval", "--data", tmp_path), "not in COCO format")
+    (tmp_path / "instances.json").write_text('{"images": [], "annotations": []}')
+    assert_refused(run("eval", "--data", tmp_path), "no object")
+
+
+def test_a_photograph_of_another_size_is_refused_by_name(tmp_path):
+    coco = json.loads((EXAMPLES / "instances.json").read_text())
+    (tmp_path / "images").symlink_to(EXAMPLES / "images")
+    coco["images"][0]["width"] += 1
+    (tmp_path / "instances.json").write_text(json.dumps(coco))
+    assert_refused(run("eval", "--data", tmp_path, "--protocol", "box"), "chelsea.jpg", "452")
+
+
+def test_unknown_protocols_are_refused():
+    assert_refused(run("eval", "--data", EXAMPLES, "--protocol", "guess"), "crop96")

@@ -1,0 +1,217 @@
+"""Figures that can be trusted: every metric against a second implementation, on real masks."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from pycocotools import mask as coco_mask
+from scipy import ndimage
+
+from picosam2 import Predictor
+from picosam2.dataset import CocoFolder
+from picosam2.evaluation.metrics import mask_iou, mean_average_precision, summarise
+from picosam2.evaluation.protocols import PROTOCOLS, Case, extent_centre, most_interior_pixel
+from picosam2.evaluation.run import choose_objects, evaluate
+
+
+class Recorder:
+    """A runtime that keeps what it is shown and answers with a centred square."""
+
+    digest = "0" * 64
+
+    def __init__(self) -> None:
+        self.crops: list[np.ndarray] = []
+
+    def __call__(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        self.crops.append(crops)
+        logits = np.full((len(crops), 96, 96), -1, np.float32)
+        logits[:, 24:72, 24:72] = 1
+        return logits, np.full(len(crops), 0.5, np.float32)
+
+
+def cases(folder: CocoFolder) -> list[Case]:
+    return [
+        Case(image, photograph.mask(annotation), annotation, photograph.native_scale)
+        for photograph in folder
+        for image in [photograph.load()]
+        for annotation in photograph.objects
+    ]
+
+
+def as_rle(mask: np.ndarray) -> dict:
+    return coco_mask.encode(np.asfortranarray(mask.astype(np.uint8)))
+
+
+def test_mask_iou_agrees_with_pycocotools(examples):
+    masks = [case.mask for case in cases(examples) if case.image.shape == (512, 512, 3)]
+    for a in masks:
+        for b in masks:
+            expected = coco_mask.iou([as_rle(a)], [as_rle(b)], [0])[0, 0]
+            assert mask_iou(a, b) == pytest.approx(expected)
+
+
+def test_two_empty_masks_agree():
+    assert mask_iou(np.zeros((4, 4), bool), np.zeros((4, 4), bool)) == 1.0
+
+
+def test_map_by_counting():
+    """IoUs of .52 and .93: one reaches 1 threshold of ten, the other 9."""
+    assert mean_average_precision(np.array([0.52, 0.93])) == pytest.approx((1 + 9) / 20)
+
+
+def test_the_interval_agrees_with_the_normal_approximation():
+    ious = np.random.default_rng(0).beta(2, 2, 400)
+    low, high = summarise(ious, np.full(400, 50), seed=1)["ci95"]
+    half = 1.96 * ious.std(ddof=1) / 20
+    assert (low, high) == pytest.approx((ious.mean() - half, ious.mean() + half), abs=0.005)
+
+
+def test_sizes_are_split_at_32_and_96_squared():
+    areas = np.array([1, 32**2 - 1, 32**2, 96**2 - 1, 96**2])
+    by_size = summarise(np.arange(5) / 4, areas, seed=0)["by_size"]
+    assert [by_size[name]["n"] for name in ("small", "medium", "large")] == [2, 2, 1]
+    assert by_size["large"]["miou"] == 1.0
+
+
+def test_the_crops_centre_by_hand():
+    ring = np.zeros((9, 11), bool)
+    ring[2:7, 3:10] = True
+    ring[3:6, 4:9] = False
+    # The middle (6, 4) is in the hole; the nearest pixels are (6, 2) and (6, 6).
+    assert extent_centre(ring) == (6, 2)
+    ring[4, 6] = True
+    assert extent_centre(ring) == (6, 4)
+
+
+def test_the_most_interior_pixel_agrees_with_opencv(examples):
+    import cv2
+
+    for case in cases(examples):
+        x, y = most_interior_pixel(case.mask)
+        padded = np.pad(case.mask, 1).astype(np.uint8)
+        distance = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
+        assert distance[y, x] == pytest.approx(distance.max(), abs=1e-3)
+        assert case.mask[y, x]
+
+
+def test_the_image_border_counts_as_outside():
+    assert most_interior_pixel(np.ones((5, 9), bool)) == (2, 2)
+
+
+def test_crop96_shows_the_network_native_pixels(examples):
+    """Rows and columns c − 48 … c + 47 around the object, black outside; IoU inside the crop."""
+    for case in cases(examples):
+        recorder = Recorder()
+        iou, _ = PROTOCOLS["crop96"](Predictor(recorder), case)
+        x, y = extent_centre(case.mask)
+        padded = np.pad(case.image, ((48, 48), (48, 48), (0, 0)))
+        assert np.array_equal(recorder.crops[0][0], padded[y : y + 96, x : x + 96])
+        truth = np.pad(case.mask, 48)[y : y + 96, x : x + 96]
+        square = np.zeros((96, 96), bool)
+        square[24:72, 24:72] = True
+        assert iou == pytest.approx(mask_iou(square, truth))
+
+
+def test_paper96_equals_crop96_away_from_the_border(examples):
+    for case in cases(examples):
+        x, y = extent_centre(case.mask)
+        height, width = case.mask.shape
+        if not (48 <= x <= width - 48 and 48 <= y <= height - 48):
+            continue
+        crops = []
+        for name in ("crop96", "paper96"):
+            recorder = Recorder()
+            result = PROTOCOLS[name](Predictor(recorder), case)
+            crops.append((recorder.crops[0], result))
+        assert np.array_equal(crops[0][0], crops[1][0])
+        assert crops[0][1] == crops[1][1]
+
+
+def test_paper96_stretches_what_the_border_leaves(examples):
+    case = next(c for c in cases(examples) if c.image.shape == (512, 512, 3))
+    corner = np.zeros((512, 512), bool)
+    corner[:21, :41] = True
+    recorder = Recorder()
+    PROTOCOLS["paper96"](Predictor(recorder), Case(case.image, corner, case.annotation, 1.0))
+    # The window is columns 0 … 67 and rows 0 … 95: only the columns are stretched.
+    zoom = ndimage.zoom(case.image[:96, :96].astype(float), (1, 1, 1), order=1)
+    assert recorder.crops[0].shape == (1, 96, 96, 3)
+    edge = recorder.crops[0][0][:, -1].astype(float)
+    assert np.abs(edge - zoom[:96, 95]).mean() < 25
+
+
+def test_click_and_box_give_the_predictor_the_protocols_prompt(examples, monkeypatch):
+    prompts = []
+
+    def predict(self, point_coords=None, point_labels=None, box=None, multimask_output=True):
+        prompts.append((point_coords, point_labels, box, multimask_output))
+        return case.mask[None], np.array([1.0]), None
+
+    monkeypatch.setattr(Predictor, "predict", predict)
+    case = cases(examples)[0]
+    predictor = Predictor(Recorder())
+    assert PROTOCOLS["click"](predictor, case)[0] == 1.0
+    assert PROTOCOLS["box"](predictor, case)[0] == 1.0
+    x, y = most_interior_pixel(case.mask)
+    left, top, width, height = case.annotation.bbox
+    assert prompts[0] == ([[x + 0.5, y + 0.5]], [1], None, False)
+    assert prompts[1] == (None, None, [left, top, left + width, top + height], False)
+
+
+def test_limit_is_a_seeded_choice(examples):
+    def chosen(seed: int) -> set[int]:
+        groups = choose_objects(examples, 5, seed)
+        return {a.annotation_id for _, group in groups for a in group}
+
+    assert len(chosen(0)) == 5
+    assert chosen(0) == chosen(0)
+    assert chosen(0) != chosen(1)
+
+
+def test_crowds_and_empty_masks_are_left_out(examples, tmp_path):
+    coco = json.loads((examples.path / "instances.json").read_text())
+    coco["annotations"][0]["iscrowd"] = 1
+    size = [coco["images"][0]["height"], coco["images"][0]["width"]]
+    coco["annotations"][1]["segmentation"] = as_rle(np.zeros(size)) | {"size": size}
+    counts = coco["annotations"][1]["segmentation"]["counts"]
+    coco["annotations"][1]["segmentation"]["counts"] = counts.decode()
+    (tmp_path / "instances.json").write_text(json.dumps(coco))
+    groups = choose_objects(CocoFolder(tmp_path), None, 0)
+    assert sum(len(group) for _, group in groups) == len(coco["annotations"]) - 2
+
+
+def test_twice_gives_identical_figures(predictor, examples):
+    reports = [evaluate(examples, ["crop96", "click", "box"], predictor) for _ in range(2)]
+    assert reports[0] == reports[1]
+
+
+@pytest.mark.data
+def test_the_photographs_of_coco_val_have_1235_objects(data):
+    groups = choose_objects(CocoFolder(data / "coco-val"), None, 0)
+    assert sum(len(group) for _, group in groups) == 1235
+
+
+@pytest.mark.data
+def test_polygons_and_rles_agree_with_pycocotools(data):
+    """Every mask of coco-val as the COCO API itself rasterises it."""
+    from pycocotools.coco import COCO
+
+    folder = CocoFolder(data / "coco-val")
+    coco = COCO(str(data / "coco-val" / "instances.json"))
+    for photograph in folder:
+        for annotation in photograph.objects:
+            expected = coco.annToMask(coco.anns[annotation.annotation_id])
+            assert np.array_equal(photograph.mask(annotation), expected)
+
+
+@pytest.mark.data
+def test_the_shipped_weights_hold_their_figures(data, predictor):
+    """A third of coco-val's floor figures, on 120 of its objects."""
+    report = evaluate(
+        CocoFolder(data / "coco-val"), ["crop96", "click", "box"], predictor, limit=120
+    )
+    floors = {"crop96": 0.40, "click": 0.30, "box": 0.52}
+    for name, floor in floors.items():
+        assert report["protocols"][name]["miou"] > floor, name

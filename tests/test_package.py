@@ -1,0 +1,73 @@
+"""The wheel, installed in a clean environment of its own, segments a photograph."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+from conftest import EXAMPLES, ROOT
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory) -> Path:
+    """A folder with the wheel and the sdist."""
+    out = tmp_path_factory.mktemp("dist")
+    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(out), str(ROOT)]
+    subprocess.run(command, check=True, capture_output=True)
+    return out
+
+
+def test_the_wheel_is_at_most_12_megabytes_and_holds_the_weights(built):
+    (wheel,) = built.glob("*.whl")
+    assert wheel.stat().st_size <= 12e6
+    names = zipfile.ZipFile(wheel).namelist()
+    for name in ("picosam2-int8.onnx", "picosam2-fp32.onnx", "picosam2.safetensors", "README.md"):
+        assert f"picosam2/weights/{name}" in names
+    assert "picosam2/py.typed" in names
+    assert any(name.endswith("licenses/LICENSE") for name in names)
+
+
+def test_the_sdist_holds_tests_and_examples(built):
+    (sdist,) = built.glob("*.tar.gz")
+    names = {name.partition("/")[2] for name in tarfile.open(sdist).getnames()}
+    assert {"tests/test_package.py", "examples/instances.json", "constraints.txt"} <= names
+
+
+def test_the_wheel_segments_in_a_clean_environment_without_pytorch(built, tmp_path):
+    (wheel,) = built.glob("*.whl")
+    environment = tmp_path / "venv"
+    subprocess.run([sys.executable, "-m", "venv", environment], check=True)
+    install = [environment / "bin" / "pip", "install", "--quiet", "-c", ROOT / "constraints.txt"]
+    subprocess.run([*install, wheel], check=True, capture_output=True)
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
+    photo = EXAMPLES / "images" / "chelsea.jpg"
+    command = [environment / "bin" / "picosam2", "segment", photo, "--point", "230,160"]
+    result = subprocess.run(
+        [*command, "--json", "-", "--out", tmp_path / "out"],
+        check=True, capture_output=True, text=True, cwd=tmp_path, env=clean,
+    )
+    assert json.loads(result.stdout)["area"] > 1000
+    assert (tmp_path / "out" / "chelsea.overlay.png").is_file()
+    site = next((environment / "lib").glob("python*")) / "site-packages"
+    assert not (site / "torch").exists()
+    tools = ("pip", "setuptools", "pip-", "setuptools-", "_distutils", "pkg_resources")
+    installed = [p for p in site.rglob("*") if p.is_file()]
+    size = sum(
+        p.stat().st_size
+        for p in installed
+        if not p.relative_to(site).parts[0].startswith(tools) and "__pycache__" not in p.parts
+    )
+    assert size < 300e6
+    training = subprocess.run(
+        [environment / "bin" / "picosam2", "train", "--data", EXAMPLES, "--out", tmp_path / "run"],
+        capture_output=True, text=True, cwd=tmp_path, env=clean,
+    )
+    assert training.returncode == 2
+    assert "pip install 'picosam2[train]'" in training.stderr
+    assert "Traceback" not in training.stderr

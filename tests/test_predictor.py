@@ -1,0 +1,173 @@
+"""The predictor on real photographs: SAM 2's shapes, sensible masks, clear refusals."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from picosam2 import Predictor, PredictorConfig
+from picosam2.evaluation.metrics import mask_iou
+from picosam2.evaluation.protocols import most_interior_pixel
+from picosam2.prompt import OUTSIDE_LOGIT
+
+
+def test_shapes_and_types_are_sam2s(predictor, cat):
+    predictor.set_image(cat)
+    masks, scores, logits = predictor.predict(point_coords=[[230, 160]], point_labels=[1])
+    assert masks.shape == (3, 300, 451)
+    assert masks.dtype == bool
+    assert scores.shape == (3,)
+    assert scores.dtype == np.float32
+    assert logits.shape == (3, 256, 256)
+    assert logits.dtype == np.float32
+    assert ((scores >= 0) & (scores <= 1)).all()
+    masks, scores, logits = predictor.predict([[230, 160]], [1], multimask_output=False)
+    assert (masks.shape, scores.shape, logits.shape) == ((1, 300, 451), (1,), (1, 256, 256))
+
+
+def test_logits_are_the_masks_before_the_threshold(predictor, cat):
+    predictor.set_image(cat)
+    masks, _, _ = predictor.predict([[230, 160]], [1])
+    logits, _, low = predictor.predict([[230, 160]], [1], return_logits=True)
+    assert logits.dtype == np.float32
+    assert np.array_equal(logits > 0, masks)
+    # The low-resolution logits show the same mask over the whole image.
+    small = Image.fromarray(masks[0].astype(np.uint8) * 255).resize((256, 256))
+    assert mask_iou(low[0] > 0, np.asarray(small) > 127) > 0.9
+    assert low.min() >= OUTSIDE_LOGIT
+
+
+def test_readings_differ_and_the_best_is_the_single_answer(predictor, cat):
+    predictor.set_image(cat)
+    masks, scores, _ = predictor.predict([[230, 160]], [1])
+    single, score, _ = predictor.predict([[230, 160]], [1], multimask_output=False)
+    assert np.array_equal(masks[0], single[0])
+    assert scores[0] == score[0]
+
+
+def test_one_click_masks_the_example_objects(predictor, examples):
+    """One click in the middle of each hand-drawn object, from an eye to a whole astronaut."""
+    ious = []
+    for photograph in examples:
+        predictor.set_image(photograph.load())
+        for annotation in photograph.objects:
+            mask = photograph.mask(annotation)
+            x, y = most_interior_pixel(mask)
+            predicted, _, _ = predictor.predict([[x + 0.5, y + 0.5]], [1])
+            ious.append(max(mask_iou(p, mask) for p in predicted))
+    assert np.mean(ious) > 0.4
+
+
+def test_a_box_masks_the_example_objects(predictor, examples):
+    ious = []
+    for photograph in examples:
+        predictor.set_image(photograph.load())
+        for annotation in photograph.objects:
+            x, y, w, h = annotation.bbox
+            predicted, _, _ = predictor.predict(box=[x, y, x + w, y + h], multimask_output=False)
+            ious.append(mask_iou(predicted[0], photograph.mask(annotation)))
+    assert np.mean(ious) > 0.5
+
+
+def test_the_mask_is_one_piece_under_the_click(predictor, cat):
+    from scipy import ndimage
+
+    predictor.set_image(cat)
+    masks, _, _ = predictor.predict([[230, 160]], [1], multimask_output=False)
+    labels, count = ndimage.label(masks[0], np.ones((3, 3)))
+    assert count == 1
+    assert masks[0][160, 230]
+
+
+def test_forward_passes_are_counted(predictor, cat):
+    """Four scales and one refining pass for a click; one pass for a box."""
+    predictor.set_image(cat)
+    predictor.predict([[230, 160]], [1], multimask_output=False)
+    assert predictor.forward_passes in (4, 5)
+    predictor.predict(box=[50, 20, 400, 280], multimask_output=False)
+    assert predictor.forward_passes == 1
+
+
+def test_each_step_can_be_left_out(predictor, cat):
+    single = PredictorConfig(click_sides=(0.3,), refine=False, component=False)
+    plain = Predictor(predictor.runtime, single)
+    plain.set_image(cat)
+    plain.predict([[230, 160]], [1], multimask_output=False)
+    assert plain.forward_passes == 1
+
+
+def test_pil_images_of_any_mode_are_taken(predictor, cat):
+    predictor.set_image(cat)
+    expected, _, _ = predictor.predict([[230, 160]], [1])
+    for mode in ("RGB", "RGBA"):
+        predictor.set_image(Image.fromarray(cat).convert(mode))
+        masks, _, _ = predictor.predict([[230, 160]], [1])
+        assert np.array_equal(masks, expected)
+    predictor.set_image(Image.fromarray(cat).convert("L"))
+    assert predictor.predict([[230, 160]], [1])[0].shape == expected.shape
+
+
+def test_a_click_on_the_last_pixel_is_inside(predictor, cat):
+    predictor.set_image(cat)
+    predictor.predict([[450.99, 299.99]], [1])
+    predictor.predict([[0, 0]], [1])
+
+
+def test_a_one_pixel_image_has_a_mask(predictor):
+    predictor.set_image(np.full((1, 1, 3), 128, np.uint8))
+    masks, _, _ = predictor.predict([[0.5, 0.5]], [1])
+    assert masks.shape == (3, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "message"),
+    [
+        ({}, "give a prompt"),
+        ({"point_coords": [[500, 10]]}, "outside the image of 451×300"),
+        ({"point_coords": [[451, 10]]}, "outside the image"),
+        ({"point_coords": [[-0.1, 10]]}, "outside the image"),
+        ({"point_coords": [[float("nan"), 10]]}, "finite"),
+        ({"point_coords": [[1, 2], [3, 4]], "point_labels": [1, 1]}, "several points"),
+        ({"point_coords": [[1, 2]], "point_labels": [0]}, "negative click"),
+        ({"point_coords": [[1, 2]], "point_labels": [1, 1]}, "one label for each point"),
+        ({"point_coords": [["a", 2]]}, "must be numbers"),
+        ({"box": [10, 10, 10, 50]}, "is empty"),
+        ({"box": [50, 10, 10, 50]}, "is empty"),
+        ({"box": [1, 2, 3]}, "x0, y0, x1, y1"),
+        ({"box": [500, 10, 600, 50]}, "outside the image"),
+        ({"box": [0, 0, float("inf"), 9]}, "finite"),
+        ({"box": [0, 0, 9, 9], "point_coords": [[1, 2]]}, "not supported yet"),
+        ({"mask_input": np.zeros((1, 256, 256)), "point_coords": [[1, 2]]}, "not supported yet"),
+    ],
+)
+def test_bad_prompts_are_refused(predictor, cat, prompt, message):
+    predictor.set_image(cat)
+    with pytest.raises(ValueError, match=message):
+        predictor.predict(**prompt)
+
+
+@pytest.mark.parametrize(
+    "image",
+    [np.zeros((4, 4, 3)), np.zeros((4, 4), np.uint8), np.zeros((0, 4, 3), np.uint8), "photo.jpg"],
+)
+def test_bad_images_are_refused(predictor, image):
+    with pytest.raises(ValueError, match="image must"):
+        predictor.set_image(image)
+
+
+def test_an_image_is_needed_first():
+    with pytest.raises(RuntimeError, match="set_image"):
+        Predictor.from_pretrained(threads=1).predict([[1, 1]], [1])
+
+
+def test_inference_does_not_import_pytorch():
+    code = (
+        "import sys, numpy, picosam2; p = picosam2.Predictor.from_pretrained();"
+        "p.set_image(numpy.zeros((64, 64, 3), numpy.uint8)); p.predict([[9, 9]], [1]);"
+        "assert not {'torch', 'cv2', 'onnx'} & set(sys.modules), sys.modules.keys()"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

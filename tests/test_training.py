@@ -1,0 +1,285 @@
+"""Training: what is drawn, what the losses are, and that a killed run goes on as if nothing was."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from picosam2.dataset import CocoFolder
+from picosam2.errors import InputError
+from picosam2.evaluation.protocols import extent_centre
+from picosam2.model import ModelConfig
+from picosam2.prompt import Crop, cut
+from picosam2.training.config import TrainConfig
+from picosam2.training.crops import Batch, change_colours, cut_crops, make_batch
+from picosam2.training.loop import RunOptions, launch, learning_rate, train
+from picosam2.training.losses import iou_loss, supervised, whole_object_iou
+from picosam2.training.objects import load_objects
+from picosam2.training.run import parse_data
+from picosam2.training.sampler import Prompts, SamplerConfig, draw_prompts
+from conftest import EXAMPLES
+
+SMALL = TrainConfig(
+    samples=48,
+    batch=8,
+    sizes=((32, 0.5), (48, 0.5)),
+    warmup_samples=8,
+    model=ModelConfig(encoder=(8, 16), bottleneck=16, decoder=(16, 8)),
+)
+
+
+@pytest.fixture(scope="module")
+def objects(examples):
+    return load_objects([examples], [1.0], seed=0)
+
+
+def upright(objects, index, centre, side) -> Prompts:
+    """One crop without rotation or mirroring."""
+    return Prompts(
+        np.array([index]), np.array([centre]), np.array([side]), np.zeros(1), np.zeros(1, bool)
+    )
+
+
+def test_native_training_crops_are_the_photographs_pixels(objects, examples):
+    """The batched warp and the predictor's crop agree to the pixel at scale 1."""
+    for index in range(len(objects)):
+        photograph = examples.photographs[objects.image_index[index]]
+        centre = objects.centre[index]
+        images, _ = cut_crops(objects, upright(objects, index, centre, 96.0), 96)
+        expected = cut(photograph.load(), Crop(*centre, 96))
+        assert np.abs(images[0].permute(1, 2, 0).numpy() - expected).max() < 0.5
+
+
+def test_shrunk_training_crops_look_like_the_predictors(objects, examples):
+    """Halvings read bilinearly differ little from the exact triangle filter."""
+    image = examples.photographs[0].load()
+    for side in (150.0, 280.0, 400.0):
+        images, _ = cut_crops(objects, upright(objects, 0, (225.0, 150.0), side), 96)
+        difference = images[0].permute(1, 2, 0).numpy() - cut(image, Crop(225, 150, side))
+        # The outermost pixels are partly outside the photograph: black in one, not in the other.
+        assert np.abs(difference).mean() < 6
+
+
+def test_masks_follow_their_photographs(objects, examples):
+    for index, annotation in enumerate(a for p in examples for a in p.objects):
+        photograph = examples.photographs[objects.image_index[index]]
+        mask = photograph.mask(annotation)
+        centre = objects.centre[index]
+        assert tuple(centre) == extent_centre(mask)
+        assert objects.area[index] == mask.sum()
+        _, masks = cut_crops(objects, upright(objects, index, centre, 96.0), 96)
+        expected = cut(mask[..., None] * np.uint8(255), Crop(*centre, 96))[..., 0] > 127
+        assert np.array_equal(masks[0, 0].numpy() > 0.5, expected)
+
+
+def test_clicks_lie_on_their_objects(objects, examples):
+    annotations = [(p, a) for p in examples for a in p.objects]
+    for index, (photograph, annotation) in enumerate(annotations):
+        x, y = objects.clicks[index].astype(int).T
+        assert photograph.mask(annotation)[y, x].all()
+
+
+def test_a_mirrored_crop_is_the_crop_mirrored(objects):
+    plain = upright(objects, 0, (225.0, 150.0), 200.0)
+    mirrored = dataclasses.replace(plain, flip=np.ones(1, bool))
+    for a, b in zip(cut_crops(objects, plain, 64), cut_crops(objects, mirrored, 64), strict=True):
+        assert torch.allclose(a.flip(-1), b, atol=1e-2)
+
+
+def test_prompts_are_drawn_as_the_configuration_says(objects):
+    config = SamplerConfig(native=1.0, box=0.0)
+    native = draw_prompts(objects, 200, np.random.default_rng(0), config)
+    assert (native.side == 96 * objects.native_scale[native.index]).all()
+    config = SamplerConfig(native=0.0, box=1.0, box_jitter=0.0)
+    boxed = draw_prompts(objects, 200, np.random.default_rng(0), config)
+    extent = objects.extent[boxed.index]
+    longer = (extent[:, 2:] - extent[:, :2]).max(axis=1)
+    assert boxed.side == pytest.approx(1.2 * longer)
+    clicks = draw_prompts(
+        objects, 200, np.random.default_rng(0), SamplerConfig(native=0.0, box=0.0, min_side=1.0)
+    )
+    extent = objects.extent[clicks.index]
+    fill = (extent[:, 2:] - extent[:, :2]).max(axis=1) / clicks.side
+    assert fill.min() >= 0.25
+    assert fill.max() <= 1.25
+
+
+def test_a_step_sees_the_same_prompts_whatever_the_number_of_processes(objects):
+    prompts = draw_prompts(objects, 8, np.random.default_rng([0, 3]), SamplerConfig())
+    parts = [prompts.part(rank, 2) for rank in range(2)]
+    together = np.concatenate([part.index for part in parts])
+    assert sorted(together) == sorted(prompts.index)
+
+
+def test_colour_changes_keep_black_padding_black():
+    images = torch.zeros(4, 3, 16, 16)
+    images[:, :, 8:] = torch.randint(1, 256, (4, 3, 8, 16)).float()
+    changed = change_colours(images, np.random.default_rng(0))
+    assert not changed[:, :, :8].any()
+    assert changed.min() >= 0
+    assert changed.max() <= 255
+
+
+def test_supervised_loss_by_hand():
+    """Logits of 0 on a crop whose half is object: BCE ln 2, Dice 1 − (2·2 + 1)/(4 + 4 + 1)."""
+    masks = torch.zeros(1, 1, 2, 4)
+    masks[..., :2] = 1
+    batch = Batch(torch.zeros(1, 3, 2, 4), masks, torch.tensor([4.0]))
+    expected = 0.5 * math.log(2) + 0.5 * (1 - 5 / 9)
+    assert supervised(torch.zeros(1, 1, 2, 4), batch).item() == pytest.approx(expected)
+
+
+def test_the_iou_counts_what_lies_outside_the_crop():
+    """A perfect mask of the visible half of an object has an IoU of one half."""
+    masks = torch.ones(1, 1, 4, 4)
+    batch = Batch(torch.zeros(1, 3, 4, 4), masks, torch.tensor([32.0]))
+    iou = whole_object_iou(torch.ones(1, 1, 4, 4), batch)
+    assert iou.item() == 0.5
+
+
+def test_the_iou_loss_is_smallest_at_the_true_iou():
+    iou = torch.tensor([0.7])
+    grid = torch.linspace(0.05, 0.95, 19)
+    losses = [iou_loss(torch.logit(p).view(1, 1, 1, 1), iou).item() for p in grid]
+    assert grid[int(np.argmin(losses))].item() == pytest.approx(0.7)
+
+
+def test_the_learning_rate_warms_up_and_falls_to_a_hundredth():
+    config = TrainConfig(samples=320_000, warmup_samples=3_200)
+    rates = [learning_rate(config, step) for step in range(config.steps)]
+    assert max(rates) == pytest.approx(config.lr)
+    assert rates.index(max(rates)) == 99
+    assert rates[-1] == pytest.approx(0.01 * config.lr, rel=0.01)
+
+
+def test_training_learns_the_example_objects(objects, tmp_path):
+    """A small network, trained for some seconds, masks the objects better than at first."""
+    config = dataclasses.replace(SMALL, samples=1_600, batch=8, sizes=((32, 1.0),), lr=4e-3)
+    train(0, objects, config, RunOptions(tmp_path))
+    with (tmp_path / "log.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert float(rows[-1]["iou"]) > 1.2 * float(rows[0]["iou"])
+
+
+def test_a_resumed_run_ends_in_the_same_state(objects, tmp_path):
+    whole, halves = tmp_path / "whole", tmp_path / "halves"
+    train(0, objects, SMALL, RunOptions(whole))
+    stopped = RunOptions(halves, save_every=3)
+
+    def stop(network, step):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(0, objects, SMALL, dataclasses.replace(stopped, validate_every=4), stop)
+    train(0, objects, SMALL, stopped)
+    expected, state = load_file(whole / "state.safetensors"), load_file(halves / "state.safetensors")
+    assert expected.keys() == state.keys()
+    for name, value in expected.items():
+        assert torch.equal(value, state[name]), name
+    steps = [row["step"] for row in csv.DictReader((halves / "log.csv").open(newline=""))]
+    assert steps == sorted(set(steps))
+
+
+def test_two_processes_train_and_resume(examples, tmp_path):
+    for samples in (24, 48):
+        config = dataclasses.replace(SMALL, samples=samples)
+        launch(load_objects([examples], [1.0], 0), config, RunOptions(tmp_path, processes=2))
+    assert (tmp_path / "weights.safetensors").is_file()
+    steps = [row["step"] for row in csv.DictReader((tmp_path / "log.csv").open(newline=""))]
+    assert steps == ["3", "6"]
+
+
+def command(*arguments: object) -> list[str]:
+    return [sys.executable, "-m", "picosam2", "train", *map(str, arguments)]
+
+
+def test_a_killed_run_goes_on(tmp_path):
+    """SIGKILL in the middle, then the same command: the run finishes and the record stands."""
+    out = tmp_path / "run"
+    arguments = ("--data", EXAMPLES, "--out", out, "--samples", 64, "--batch", 4, "--processes", 1)
+    process = subprocess.Popen(command(*arguments), stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not (out / "run.json").is_file() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not list(out.glob("*.tmp"))
+    subprocess.run(command(*arguments), check=True, capture_output=True)
+    record = json.loads((out / "run.json").read_text())
+    assert record["config"]["seed"] == 0
+    assert record["data"][0]["sha256"] == CocoFolder(EXAMPLES).digest
+    assert (out / "weights.safetensors").is_file()
+
+
+def test_a_run_of_other_data_is_not_continued(tmp_path):
+    out = tmp_path / "run"
+    subprocess.run(
+        command("--data", EXAMPLES, "--out", out, "--samples", 8, "--batch", 4, "--processes", 1),
+        check=True,
+        capture_output=True,
+    )
+    again = subprocess.run(
+        command(
+            "--data", EXAMPLES, "--out", out, "--samples", 8, "--batch", 4, "--processes", 1,
+            "--seed", 1,
+        ),
+        capture_output=True,
+        text=True,
+    )
+    assert again.returncode == 2
+    assert "another config" in again.stderr
+    assert "Traceback" not in again.stderr
+
+
+def test_damaged_states_are_refused_in_one_line(objects, tmp_path):
+    (tmp_path / "state.safetensors").write_bytes(b"damaged")
+    with pytest.raises(InputError, match="remove it to start anew"):
+        train(0, objects, SMALL, RunOptions(tmp_path))
+
+
+def test_shares_are_given_for_all_folders_or_none():
+    folders, shares = parse_data((f"{EXAMPLES}:0.3", f"{EXAMPLES}:0.7"))
+    assert shares == [0.3, 0.7]
+    _, shares = parse_data((str(EXAMPLES),))
+    assert shares == [sum(len(p.objects) for p in folders[0])]
+    for bad in ((f"{EXAMPLES}:0.3", str(EXAMPLES)), (f"{EXAMPLES}:x",), (f"{EXAMPLES}:0",)):
+        with pytest.raises(InputError):
+            parse_data(bad)
+
+
+@pytest.mark.data
+def test_teacher_masks_are_filtered(data):
+    """5,890 of the 6,703 masks made from boxes are certain enough to train on."""
+    folder = CocoFolder(data / "coco-boxes")
+    assert sum(len(p.objects) for p in folder) == 5_890
+    assert {a.source for p in folder for a in p.objects} == {"teacher"}
+
+
+@pytest.mark.data
+def test_no_training_photograph_is_in_a_validation_folder(data):
+    def names(*folders: str) -> set[str]:
+        return {p.path.stem for name in folders for p in CocoFolder(data / name)}
+
+    assert not names("coco-train", "coco-boxes") & names("coco-dev", "coco-val", "lvis-val")
+
+
+@pytest.mark.data
+def test_a_batch_of_real_photographs_is_normalised(data):
+    objects = load_objects([CocoFolder(data / "balloon-train")], [1.0], seed=0)
+    prompts = draw_prompts(objects, 64, np.random.default_rng(0), SamplerConfig())
+    batch = make_batch(objects, prompts, 64, np.random.default_rng(0))
+    assert batch.images.shape == (64, 3, 64, 64)
+    assert abs(batch.images.mean().item()) < 1.5
+    assert 0.05 < batch.masks.mean().item() < 0.8
