@@ -35,7 +35,8 @@ def test_the_wheel_is_at_most_12_megabytes_and_holds_the_weights(built):
 
 def test_the_sdist_holds_tests_and_examples(built):
     (sdist,) = built.glob("*.tar.gz")
-    names = {name.partition("/")[2] for name in tarfile.open(sdist).getnames()}
+    with tarfile.open(sdist) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
     assert {"tests/test_package.py", "examples/instances.json", "constraints.txt"} <= names
 
 
@@ -50,7 +51,11 @@ def test_the_wheel_segments_in_a_clean_environment_without_pytorch(built, tmp_pa
     command = [environment / "bin" / "picosam2", "segment", photo, "--point", "230,160"]
     result = subprocess.run(
         [*command, "--json", "-", "--out", tmp_path / "out"],
-        check=True, capture_output=True, text=True, cwd=tmp_path, env=clean,
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=clean,
     )
     assert json.loads(result.stdout)["area"] > 1000
     assert (tmp_path / "out" / "chelsea.overlay.png").is_file()
@@ -66,7 +71,10 @@ def test_the_wheel_segments_in_a_clean_environment_without_pytorch(built, tmp_pa
     assert size < 300e6
     training = subprocess.run(
         [environment / "bin" / "picosam2", "train", "--data", EXAMPLES, "--out", tmp_path / "run"],
-        capture_output=True, text=True, cwd=tmp_path, env=clean,
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=clean,
     )
     assert training.returncode == 2
     assert "pip install 'picosam2[train]'" in training.stderr

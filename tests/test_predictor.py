@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 from PIL import Image
+from scipy import ndimage
 
 from picosam2 import Predictor, PredictorConfig
 from picosam2.evaluation.metrics import mask_iou
@@ -74,11 +75,9 @@ def test_a_box_masks_the_example_objects(predictor, examples):
 
 
 def test_the_mask_is_one_piece_under_the_click(predictor, cat):
-    from scipy import ndimage
-
     predictor.set_image(cat)
     masks, _, _ = predictor.predict([[230, 160]], [1], multimask_output=False)
-    labels, count = ndimage.label(masks[0], np.ones((3, 3)))
+    _, count = ndimage.label(masks[0], np.ones((3, 3)))
     assert count == 1
     assert masks[0][160, 230]
 

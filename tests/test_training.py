@@ -6,7 +6,6 @@ import csv
 import dataclasses
 import json
 import math
-import os
 import signal
 import subprocess
 import sys
@@ -15,6 +14,7 @@ import time
 import numpy as np
 import pytest
 import torch
+from conftest import EXAMPLES
 from safetensors.torch import load_file
 
 from picosam2.dataset import CocoFolder
@@ -29,7 +29,6 @@ from picosam2.training.losses import iou_loss, supervised, whole_object_iou
 from picosam2.training.objects import load_objects
 from picosam2.training.run import parse_data
 from picosam2.training.sampler import Prompts, SamplerConfig, draw_prompts
-from conftest import EXAMPLES
 
 SMALL = TrainConfig(
     samples=48,
@@ -184,7 +183,10 @@ def test_a_resumed_run_ends_in_the_same_state(objects, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         train(0, objects, SMALL, dataclasses.replace(stopped, validate_every=4), stop)
     train(0, objects, SMALL, stopped)
-    expected, state = load_file(whole / "state.safetensors"), load_file(halves / "state.safetensors")
+    expected, state = (
+        load_file(whole / "state.safetensors"),
+        load_file(halves / "state.safetensors"),
+    )
     assert expected.keys() == state.keys()
     for name, value in expected.items():
         assert torch.equal(value, state[name]), name
@@ -232,8 +234,18 @@ def test_a_run_of_other_data_is_not_continued(tmp_path):
     )
     again = subprocess.run(
         command(
-            "--data", EXAMPLES, "--out", out, "--samples", 8, "--batch", 4, "--processes", 1,
-            "--seed", 1,
+            "--data",
+            EXAMPLES,
+            "--out",
+            out,
+            "--samples",
+            8,
+            "--batch",
+            4,
+            "--processes",
+            1,
+            "--seed",
+            1,
         ),
         capture_output=True,
         text=True,

@@ -14,6 +14,10 @@ from picosam2.errors import InputError
 from picosam2.weights import DEFAULT_MODEL
 
 
+class _BadInput(click.ClickException):
+    exit_code = 2
+
+
 class _Cli(click.Group):
     """Bad input and missing extras are one line and exit code 2, without a traceback."""
 
@@ -30,15 +34,13 @@ class _Cli(click.Group):
             message = f"this command needs {package}: pip install 'picosam2[{extra}]'"
         except OSError as error:
             message = f"{error.filename or 'input/output'}: {error.strerror or error}"
-        failure = click.ClickException(" ".join(message.split()))
-        failure.exit_code = 2
-        raise failure
+        raise _BadInput(" ".join(message.split()))
 
 
 def _floats(count: int) -> Callable[..., tuple[float, ...] | None]:
     """A click callback that reads ``count`` numbers separated by commas."""
 
-    def parse(_: click.Context, parameter: click.Parameter, value: str | None) -> Any:
+    def parse(_: click.Context, __: click.Parameter, value: str | None) -> Any:
         if value is None:
             return None
         try:
@@ -215,7 +217,9 @@ def train(
 
 @main.command()
 @click.argument("target", type=click.Choice(["onnx", "onnx-int8"]))
-@click.option("--weights", required=True, type=click.Path(path_type=Path), help="A .safetensors file.")
+@click.option(
+    "--weights", required=True, type=click.Path(path_type=Path), help="A .safetensors file."
+)
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The file to write.")
 @click.option(
     "--calibration",

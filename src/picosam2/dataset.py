@@ -1,4 +1,4 @@
-"""Photographs and their objects from a folder in COCO format: the one reader of training and evaluation."""
+"""Photographs and their objects from a folder in COCO format: what all training and tests read."""
 
 from __future__ import annotations
 
@@ -78,7 +78,8 @@ class Photograph:
     def mask(self, annotation: ObjectAnnotation) -> NDArray[np.bool_]:
         """An object's mask, H×W bool (polygons are rasterised as pycocotools does it)."""
         rle = encode(annotation.segmentation, self.height, self.width)
-        return coco_mask.decode(rle).astype(bool)
+        mask: NDArray[np.bool_] = coco_mask.decode(rle).astype(bool)
+        return mask
 
 
 def encode(
@@ -88,10 +89,12 @@ def encode(
     if isinstance(segmentation, dict):
         if list(segmentation["size"]) != [height, width]:
             raise InputError(f"an RLE of size {segmentation['size']} in an image {height}×{width}")
-        if isinstance(segmentation["counts"], list):
-            return coco_mask.frPyObjects(segmentation, height, width)
-        return segmentation
-    return coco_mask.merge(coco_mask.frPyObjects(segmentation, height, width))
+        if not isinstance(segmentation["counts"], list):
+            return segmentation
+        rle: dict[str, Any] = coco_mask.frPyObjects(segmentation, height, width)
+        return rle
+    merged: dict[str, Any] = coco_mask.merge(coco_mask.frPyObjects(segmentation, height, width))
+    return merged
 
 
 class CocoFolder:

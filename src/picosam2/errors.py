@@ -2,4 +2,4 @@
 
 
 class InputError(ValueError):
-    """Bad input: the message is one line and says what to do. The CLI prints it and exits with 2."""
+    """Bad input: the message is one line and says what to do; the CLI then exits with 2."""

@@ -7,6 +7,7 @@ predicted-IoU output is an addition (the paper has none), after SAM's IoU head.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -36,16 +37,19 @@ class ModelConfig:
     @property
     def stride(self) -> int:
         """The crop's side must be a multiple of this many pixels."""
-        return 2 ** len(self.encoder)
+        return 1 << len(self.encoder)
 
-    def to_dict(self) -> dict[str, object]:
+    def to_dict(self) -> dict[str, Any]:
         """The configuration as JSON-ready values; ``ModelConfig.from_dict`` reads it back."""
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, values: dict[str, object]) -> ModelConfig:
+    def from_dict(cls, values: dict[str, Any]) -> ModelConfig:
         """Inverse of :meth:`to_dict` (JSON turns tuples into lists)."""
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+        fields: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in values.items()
+        }
+        return cls(**fields)
 
 
 def depthwise_separable(in_channels: int, out_channels: int) -> nn.Sequential:
@@ -116,6 +120,9 @@ class CameraModel(nn.Module):
     ImageNet's mean and deviation, as in the paper.
     """
 
+    scale: Tensor
+    shift: Tensor
+
     def __init__(self, network: PicoSAM2) -> None:
         super().__init__()
         self.network = network
@@ -124,7 +131,8 @@ class CameraModel(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
         """As :meth:`PicoSAM2.forward`, for N×3×S×S float RGB in 0..255."""
-        return self.network(x * self.scale + self.shift)
+        outputs: tuple[Tensor, Tensor | None] = self.network(x * self.scale + self.shift)
+        return outputs
 
 
 IMAGENET_MEAN = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -140,21 +141,6 @@ class Predictor:
         """
         if self._image is None:
             raise RuntimeError("call set_image before predict")
-        with _BLAS.limit(limits=1, user_api="blas"):
-            return self._predict(
-                point_coords, point_labels, box, mask_input, multimask_output, return_logits
-            )
-
-    def _predict(
-        self,
-        point_coords: ArrayLike | None,
-        point_labels: ArrayLike | None,
-        box: ArrayLike | None,
-        mask_input: ArrayLike | None,
-        multimask_output: bool,
-        return_logits: bool,
-    ) -> tuple[NDArray[np.bool_] | NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-        assert self._image is not None
         height, width = size = self._image.shape[:2]
         self.forward_passes = 0
         count = 3 if multimask_output else 1
@@ -162,18 +148,18 @@ class Predictor:
             raise InputError("mask_input is not supported yet: give one point or one box")
         if box is not None and point_coords is not None:
             raise InputError("a point together with a box is not supported yet: give one of them")
-        if box is not None:
-            readings = self._read_box(_check_box(box, width, height), count)
-        else:
-            readings = self._read_click(
-                *_check_point(point_coords, point_labels, width, height), count
-            )
-        readings += [readings[-1]] * (count - len(readings))
-        draw = paste if return_logits else paste_mask
-        masks = np.stack([draw(r.logits, r.crop, size) for r in readings])
-        scores = np.array([r.score for r in readings], np.float32)
-        low = (LOW_RESOLUTION, LOW_RESOLUTION)
-        return masks, scores, np.stack([paste(r.logits, r.crop, size, low) for r in readings])
+        with _BLAS.limit(limits=1, user_api="blas"):
+            if box is not None:
+                readings = self._read_box(_check_box(box, width, height), count)
+            else:
+                point = _check_point(point_coords, point_labels, width, height)
+                readings = self._read_click(*point, count)
+            readings += [readings[-1]] * (count - len(readings))
+            draw: Callable[..., NDArray[Any]] = paste if return_logits else paste_mask
+            masks = np.stack([draw(r.logits, r.crop, size) for r in readings])
+            low = (LOW_RESOLUTION, LOW_RESOLUTION)
+            low_logits = np.stack([paste(r.logits, r.crop, size, low) for r in readings])
+        return masks, np.array([r.score for r in readings], np.float32), low_logits
 
     def _read_click(self, x: float, y: float, count: int) -> list[_Reading]:
         assert self._image is not None

@@ -43,12 +43,12 @@ class Crop:
 
     @property
     def left(self) -> float:
-        """x of the left edge in pixels."""
+        """X of the left edge in pixels."""
         return self.x - self.side / 2
 
     @property
     def top(self) -> float:
-        """y of the upper edge in pixels."""
+        """Y of the upper edge in pixels."""
         return self.y - self.side / 2
 
 

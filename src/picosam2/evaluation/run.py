@@ -6,6 +6,7 @@ import dataclasses
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import spearmanr
 from tqdm import tqdm
 
@@ -52,7 +53,10 @@ def evaluate(
     Args:
         folder: photographs with masks.
         protocols: names in ``PROTOCOLS``.
-        limit: measure only this many objects, chosen by ``seed``.
+        predictor: what to measure; ``crop96`` and ``paper96`` ask its runtime directly.
+        limit: measure only this many objects.
+        seed: of the choice of those, and of the bootstrap.
+        progress: whether to show a bar.
 
     Returns:
         ``protocols`` (a name → ``miou``, ``map``, ``n``, ``by_size``, ``ci95`` and the predicted
@@ -77,7 +81,7 @@ def evaluate(
             for annotation in group:
                 mask = photograph.mask(annotation)
                 case = Case(image, mask, annotation, photograph.native_scale)
-                areas.append(np.count_nonzero(mask))
+                areas.append(int(np.count_nonzero(mask)))
                 for name in protocols:
                     results[name].append(PROTOCOLS[name](predictor, case))
                 bar.update()
@@ -96,7 +100,7 @@ def evaluate(
     }
 
 
-def _summary(values: np.ndarray, areas: np.ndarray, seed: int) -> dict[str, Any]:
+def _summary(values: NDArray[Any], areas: NDArray[Any], seed: int) -> dict[str, Any]:
     ious, predicted = values.T
     constant = np.ptp(ious) == 0 or np.ptp(predicted) == 0
     return summarise(ious, areas, seed) | {

@@ -120,5 +120,6 @@ def _activation_scales(model: Path) -> dict[str, dict[str, Any]]:
             "zero_point": int(constants[node.input[2]]),
         }
         for node in graph.node
-        if node.op_type in ("QuantizeLinear", "DequantizeLinear") and names & {node.input[0], node.output[0]}
+        if node.op_type in ("QuantizeLinear", "DequantizeLinear")
+        and names & {node.input[0], node.output[0]}
     }

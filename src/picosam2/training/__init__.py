@@ -1,0 +1,1 @@
+"""Training: objects in memory, random prompts, batched crops, losses and the loop."""

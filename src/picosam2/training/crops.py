@@ -60,6 +60,7 @@ def change_colours(images: Tensor, rng: np.random.Generator) -> Tensor:
 
     Args:
         images: B×3×S×S float32 in 0..255.
+        rng: of the draws.
     """
     count = len(images)
 

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -166,7 +166,7 @@ def train(
         torch.set_num_threads(1)
     torch.manual_seed(config.seed)
     network = load_weights(options.init) if options.init else PicoSAM2(config.model)
-    network.to(device, memory_format=torch.channels_last).train()
+    network.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     objects.to(device)
     average = AveragedModel(
         network, multi_avg_fn=None, avg_fn=ema_update(config.ema_decay), use_buffers=True
@@ -180,20 +180,22 @@ def train(
             "gloo", init_method=rendezvous, rank=rank, world_size=options.processes
         )
         parallel = DistributedDataParallel(network, gradient_as_bucket_view=True)
-    main = rank == 0
-    log = Log(options.out, step) if main else None
+    log = Log(options.out, step) if rank == 0 else None
     bar = tqdm(
         total=config.steps,
         initial=step,
         desc="training",
         unit="step",
-        disable=not main,
+        disable=log is None,
         mininterval=2,
     )
 
+    def averaged() -> PicoSAM2:
+        return cast(PicoSAM2, average.module)
+
     def save() -> None:
         save_state(state_file, network, average, optimizer, step)
-        save_weights(options.out / WEIGHTS_FILE, average.module)
+        save_weights(options.out / WEIGHTS_FILE, averaged())
 
     sums: dict[str, float] = {}
     last_time, last_step = time.perf_counter(), step
@@ -207,11 +209,11 @@ def train(
         batch = make_batch(objects, prompts.part(rank, options.processes), size, colours)
         loss, figures = compute_loss(parallel, batch, config, device)
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(network.parameters(), config.clip_norm)
         optimizer.step()
         step += 1
-        if not main:
+        if log is None:
             continue
         average.update_parameters(network)
         bar.update()
@@ -229,7 +231,7 @@ def train(
         if step % options.save_every == 0 or step == config.steps:
             save()
         if validation and (step % options.validate_every == 0 or step == config.steps):
-            log.validation(options.out, step, validation(average.module, step))
+            log.validation(options.out, step, validation(averaged(), step))
             last_time = time.perf_counter()
     bar.close()
     if dist.is_initialized():
@@ -269,4 +271,6 @@ def launch(
     with tempfile.TemporaryDirectory() as folder:
         rendezvous = f"file://{folder}/rendezvous"
         args = (objects.share_memory_(), config, options, validation, rendezvous)
-        torch.multiprocessing.spawn(_worker, args, nprocs=options.processes)
+        torch.multiprocessing.spawn(  # type: ignore[attr-defined, no-untyped-call]
+            _worker, args, nprocs=options.processes
+        )

@@ -1,7 +1,7 @@
 """Losses by name. A loss takes mask logits and the batch and gives one value an object.
 
-A distillation loss takes its place beside ``supervised`` in ``LOSSES``; what it needs of the teacher
-travels in :class:`~picosam2.training.crops.Batch`.
+A distillation loss takes its place beside ``supervised`` in ``LOSSES``; what it needs of the
+teacher travels in :class:`~picosam2.training.crops.Batch`.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ def supervised(logits: Tensor, batch: Batch) -> Tensor:
 
     Args:
         logits: B×1×S×S float32.
+        batch: its ``masks`` are the target.
 
     Returns:
         B float32.
@@ -43,6 +44,7 @@ def whole_object_iou(logits: Tensor, batch: Batch) -> Tensor:
 
     Args:
         logits: B×1×S×S float32; above 0 is object.
+        batch: its ``masks`` and ``area`` are the object.
 
     Returns:
         B float32 in 0..1.

@@ -5,6 +5,8 @@ On the GPU as on the CPU: crops of a batch are one gather, whatever photographs 
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 import torch
@@ -38,7 +40,7 @@ class Mipmaps:
         dtype = {1: torch.uint8, 4: torch.int32}[channels]
         self.pixels = torch.zeros(int(ends[-1]) if len(ends) else 0, dtype=dtype)
 
-    def put(self, index: int, picture: NDArray[np.uint8]) -> None:
+    def put(self, index: int, picture: NDArray[Any]) -> None:
         """Store a picture, H×W×3 or H×W uint8, and its halvings."""
         height, width = picture.shape[:2]
         bottom, right = -height % ALIGN, -width % ALIGN
@@ -55,7 +57,7 @@ class Mipmaps:
 
     def share_memory_(self) -> Mipmaps:
         """Move the pixels to shared memory, so that worker processes read one copy."""
-        self.pixels.share_memory_()
+        self.pixels.share_memory_()  # type: ignore[no-untyped-call]
         return self
 
     def to(self, device: torch.device) -> Mipmaps:
@@ -85,7 +87,7 @@ class Mipmaps:
         top, bottom = (torch.minimum(c.clamp(min=0), rows - 1) * columns for c in (y0, y0 + 1))
         size = self.size[index][:, None, None]
         inside = (points >= 0).all(-1) & (points < size.flip(-1)).all(-1)
-        result: Tensor | float = 0.0
+        result = torch.zeros((), device=points.device)
         for row, column, weight in (
             (top, left, (1 - fx) * (1 - fy)),
             (top, right, fx * (1 - fy)),

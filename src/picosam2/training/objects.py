@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -115,7 +116,9 @@ def load_objects(folders: list[CocoFolder], weights: list[float], seed: int) -> 
     )
 
 
-def _describe(mask: NDArray[np.uint8], rng: np.random.Generator) -> tuple[tuple, NDArray]:
+def _describe(
+    mask: NDArray[np.uint8], rng: np.random.Generator
+) -> tuple[tuple[Any, ...], NDArray[np.uint8]]:
     """Geometry of one mask, and the mask cut to its extent (its origin on the halvings' grid)."""
     x, y, width, height = cv2.boundingRect(mask)
     left, top = x // ALIGN * ALIGN, y // ALIGN * ALIGN
@@ -127,7 +130,7 @@ def _describe(mask: NDArray[np.uint8], rng: np.random.Generator) -> tuple[tuple,
     ys, xs = np.nonzero(cut)
     cumulative = distance[ys, xs].cumsum(dtype=np.float64)
     chosen = np.searchsorted(cumulative, rng.random(CLICKS) * cumulative[-1])
-    clicks = np.stack([xs[chosen], ys[chosen]], axis=-1) + (left + 0.5, top + 0.5)
+    clicks = np.stack([xs[chosen], ys[chosen]], axis=-1) + np.array([left + 0.5, top + 0.5])
     middle = np.array([(x + x + width - 1) // 2, (y + y + height - 1) // 2])
     nearest = ((xs + left - middle[0]) ** 2 + (ys + top - middle[1]) ** 2).argmin()
     centre = np.array([xs[nearest] + left, ys[nearest] + top], dtype=np.float64)

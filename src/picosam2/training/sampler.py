@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,7 +74,7 @@ def draw_prompts(
     longer = size.max(axis=1)
 
     clicks = objects.clicks[index, rng.integers(objects.clicks.shape[1], size=batch)]
-    fill = np.exp(rng.uniform(*np.log(config.fill), size=batch))
+    fill = np.exp(rng.uniform(math.log(config.fill[0]), math.log(config.fill[1]), size=batch))
     centre, side = clicks, np.maximum(longer / fill, config.min_side)
 
     kind = rng.random(batch)
@@ -83,7 +84,6 @@ def draw_prompts(
     side = np.where(native, NATIVE_SIDE * objects.native_scale[index], side)
 
     boxed = kind >= 1 - config.box
-    # A square-rooted draw would favour large jitter; a plain one keeps most boxes close.
     jitter = rng.uniform(0, config.box_jitter, size=(batch, 1))
     corners = extent + rng.uniform(-1, 1, size=(batch, 4)) * jitter * np.tile(size, 2)
     box_side = (1 + 2 * BOX_PADDING) * (corners[:, 2:] - corners[:, :2]).max(axis=1)

@@ -1,0 +1,68 @@
+"""Where a training step's time goes, on one core: data against the network.
+
+python benchmarks/training.py --data ../shared/data/coco-train
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from picosam2.dataset import CocoFolder
+from picosam2.model import PicoSAM2
+from picosam2.training.config import TrainConfig
+from picosam2.training.crops import make_batch
+from picosam2.training.loop import compute_loss, make_optimizer
+from picosam2.training.objects import load_objects
+from picosam2.training.sampler import draw_prompts
+
+PHASES = ("draw prompts", "cut crops", "forward", "backward", "optimiser")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[48, 64, 96])
+    parser.add_argument("--batch", type=int, default=16, help="crops a step of one process")
+    parser.add_argument("--steps", type=int, default=12)
+    parser.add_argument("--threads", type=int, default=1)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    config, device = TrainConfig(), torch.device("cpu")
+    objects = load_objects([CocoFolder(arguments.data)], [1.0], seed=0)
+    network = PicoSAM2().to(memory_format=torch.channels_last).train()
+    optimizer = make_optimizer(network, config)
+    print("| crop | " + " | ".join(f"{phase}, ms" for phase in PHASES) + " | data | samples/s |")
+    print("|---" * (len(PHASES) + 3) + "|")
+    for size in arguments.sizes:
+        times = []
+        for step in range(arguments.steps + 2):
+            rng = np.random.default_rng([0, step])
+            marks = [time.perf_counter()]
+            prompts = draw_prompts(objects, arguments.batch, rng, config.sampler)
+            marks.append(time.perf_counter())
+            batch = make_batch(objects, prompts, size, rng)
+            marks.append(time.perf_counter())
+            loss, _ = compute_loss(network, batch, config, device)
+            marks.append(time.perf_counter())
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            marks.append(time.perf_counter())
+            nn.utils.clip_grad_norm_(network.parameters(), config.clip_norm)
+            optimizer.step()
+            marks.append(time.perf_counter())
+            times.append(np.diff(marks) * 1000)
+        phases = np.median(times[2:], axis=0)
+        data = phases[:2].sum() / phases.sum()
+        rate = arguments.batch / phases.sum() * 1000
+        cells = [f"{value:.1f}" for value in phases]
+        print(f"| {size} | " + " | ".join(cells) + f" | {100 * data:.1f} % | {rate:.0f} |")
+
+
+if __name__ == "__main__":
+    main()

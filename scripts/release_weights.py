@@ -1,0 +1,99 @@
+"""Put a run's weights into the package: exports, measurements, manifest.
+
+Refuses weights whose mean mIoU over crop96, click and box on coco-dev is below that of the weights
+they would replace.
+
+    python scripts/release_weights.py --run runs/x --data ../shared/data
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import hashlib
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from picosam2 import Predictor
+from picosam2.dataset import CocoFolder
+from picosam2.evaluation.run import evaluate
+from picosam2.export.onnx import export_fp32, export_int8
+from picosam2.output import write_json
+from picosam2.weights import MODELS, model_path
+
+SPLITS = ("coco-dev", "coco-val", "lvis-val")
+PROTOCOLS = ["crop96", "paper96", "click", "box"]
+FOLDER = model_path("safetensors").parent
+
+
+def standing(metrics: dict[str, Any]) -> float:
+    """The figure that weights are chosen by: mean INT8 mIoU of three protocols on coco-dev."""
+    protocols = metrics["coco-dev"]["int8"]["protocols"]
+    return sum(protocols[name]["miou"] for name in ("crop96", "click", "box")) / 3
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--run", type=Path, required=True)
+    parser.add_argument("--data", type=Path, required=True)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        files = {name: folder / file for name, file in MODELS.items()}
+        shutil.copy(arguments.run / "weights.safetensors", files["safetensors"])
+        export_fp32(files["safetensors"], files["fp32"])
+        calibration = CocoFolder(arguments.data / "coco-train")
+        export_int8(files["safetensors"], files["int8"], calibration, seed=0)
+        metrics: dict[str, Any] = {}
+        for split in SPLITS:
+            metrics[split] = {}
+            for precision in ("int8", "fp32"):
+                print(f"{split}, {precision}")
+                predictor = Predictor.from_pretrained(files[precision])
+                data = CocoFolder(arguments.data / split)
+                metrics[split][precision] = evaluate(data, PROTOCOLS, predictor)
+            if split == "coco-dev":
+                refuse_worse(metrics)
+        for path in folder.iterdir():
+            shutil.copy(path, FOLDER / path.name)
+    with (arguments.run / "log.csv").open(newline="") as file:
+        last = list(csv.DictReader(file))[-1]
+    write_json(
+        FOLDER / "manifest.json",
+        {
+            "files": {
+                file: {
+                    "sha256": hashlib.sha256((FOLDER / file).read_bytes()).hexdigest(),
+                    "bytes": (FOLDER / file).stat().st_size,
+                }
+                for file in MODELS.values()
+            },
+            "samples_seen": int(last["samples"]),
+            "run": json.loads((arguments.run / "run.json").read_text()),
+            "metrics": metrics,
+        },
+    )
+    docs = FOLDER.parents[2] / "docs" / "runs" / arguments.run.name
+    docs.mkdir(parents=True, exist_ok=True)
+    for name in ("log.csv", "validation.jsonl"):
+        if (arguments.run / name).is_file():
+            shutil.copy(arguments.run / name, docs / name)
+
+
+def refuse_worse(metrics: dict[str, Any]) -> None:
+    """Stop where the shipped weights are better."""
+    manifest = FOLDER / "manifest.json"
+    if not manifest.is_file():
+        return
+    shipped = standing(json.loads(manifest.read_text())["metrics"])
+    if standing(metrics) < shipped:
+        raise SystemExit(
+            f"coco-dev: {standing(metrics):.4f}, below the shipped weights' {shipped:.4f}: kept"
+        )
+
+
+if __name__ == "__main__":
+    main()
