@@ -165,7 +165,11 @@ class Predictor:
         assert self._image is not None
         config, longer = self.config, max(self._image.shape[:2])
         sides = sorted({max(config.min_side, longer * share) for share in config.click_sides})
-        readings = [self._keep_component(r, x, y) for r in self._run(click_crops(x, y, sides))]
+        readings = sorted(self._run(click_crops(x, y, sides)), key=lambda r: -r.score)
+        # One look at the masks is enough where only the best is asked for.
+        readings = [
+            self._keep_component(r, x, y) for r in (readings if count > 1 else readings[:1])
+        ]
         readings = _different(readings, count)
         if not config.refine:
             return readings
@@ -173,7 +177,8 @@ class Predictor:
         second = self._run([crop for crop in crops if crop is not None])
         refined = iter(self._keep_component(reading, x, y) for reading in second)
         return [
-            r if crop is None else next(refined) for r, crop in zip(readings, crops, strict=True)
+            reading if crop is None else next(refined)
+            for reading, crop in zip(readings, crops, strict=True)
         ]
 
     def _read_box(self, box: tuple[float, ...], count: int) -> list[_Reading]:
@@ -206,9 +211,9 @@ class Predictor:
 
 
 def _different(readings: list[_Reading], count: int) -> list[_Reading]:
-    """The best ``count`` readings whose masks differ, best first."""
+    """The first ``count`` readings whose masks differ."""
     chosen: list[_Reading] = []
-    for reading in sorted(readings, key=lambda r: -r.score):
+    for reading in readings:
         if all(_overlap(reading, other) <= SAME_READING_IOU for other in chosen):
             chosen.append(reading)
     return chosen[:count]

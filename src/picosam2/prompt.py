@@ -21,6 +21,7 @@ BOX_PADDING = 0.1
 # The logit of pixels that no crop has seen: a probability of 1e-14.
 OUTSIDE_LOGIT = -32.0
 _BLOCK_PIXELS = 2**22
+_BLOCK_ROWS = 32
 
 
 @dataclass(frozen=True)
@@ -88,20 +89,23 @@ def cut(image: NDArray[np.uint8], crop: Crop, size: int = CROP_SIZE) -> NDArray[
     rows, row_weights = _taps(crop.top, step, size)
     columns, column_weights = _taps(crop.left, step, size)
     x0, x1 = _clip_range(columns, width)
-    horizontal = _matrix(columns - x0, column_weights, x1 - x0)
-    result = np.zeros((channels, size, size), np.float32)
-    # Blocks of output rows: large photographs are never converted to float as a whole.
-    count = min(16, max(1, int(_BLOCK_PIXELS / max(1.0, step * (x1 - x0) * channels))))
+    if x0 >= x1:
+        return np.zeros((size, size, channels), np.uint8)
+    lines = np.zeros((size, (x1 - x0) * channels), np.float32)
+    # Blocks of output rows keep the matrices narrow, and never hold a large photograph in float.
+    limit = _BLOCK_PIXELS / (step * lines.shape[1])
+    count = max(1, min(size, math.ceil(_BLOCK_ROWS / step), int(limit)))
     for start in range(0, size, count):
         block = slice(start, start + count)
         y0, y1 = _clip_range(rows[block], height)
-        if y0 >= y1 or x0 >= x1:
-            continue
-        vertical = _matrix(rows[block] - y0, row_weights[block], y1 - y0)
-        pixels = image[y0:y1, x0:x1].reshape(y1 - y0, -1).astype(np.float32)
-        lines = (vertical @ pixels).reshape(len(vertical), x1 - x0, channels)
-        result[:, block] = np.ascontiguousarray(lines.transpose(2, 0, 1)) @ horizontal.T
-    return np.rint(result.transpose(1, 2, 0)).astype(np.uint8)
+        if y0 < y1:
+            vertical = _matrix(rows[block] - y0, row_weights[block], y1 - y0)
+            pixels = image[y0:y1, x0:x1].astype(np.float32)
+            np.matmul(vertical, pixels.reshape(y1 - y0, -1), out=lines[block])
+    horizontal = _matrix(columns - x0, column_weights, x1 - x0)
+    planes = lines.reshape(size, x1 - x0, channels).transpose(2, 0, 1).reshape(-1, x1 - x0)
+    result = (planes @ horizontal.T).reshape(channels, size, size)
+    return np.rint(result).astype(np.uint8).transpose(1, 2, 0)
 
 
 def paste(
@@ -195,7 +199,7 @@ def _matrix(
 ) -> NDArray[np.float32]:
     """Taps as a dense outputs×inputs matrix; taps outside the input are dropped (black)."""
     inputs = max(0, inputs)
-    matrix = np.zeros((len(index), inputs), np.float32)
-    row, tap = np.nonzero((index >= 0) & (index < inputs))
-    np.add.at(matrix, (row, index[row, tap]), weights[row, tap])
-    return matrix
+    inside = (index >= 0) & (index < inputs)
+    cells = (index + inputs * np.arange(len(index))[:, None])[inside]
+    matrix = np.bincount(cells, weights[inside], minlength=len(index) * inputs)
+    return matrix.reshape(len(index), inputs).astype(np.float32)

@@ -10,6 +10,7 @@ import numpy as np
 import onnx
 import torch
 from numpy.typing import NDArray
+from onnx import helper, numpy_helper
 from onnxruntime.quantization import (
     CalibrationDataReader,
     QuantFormat,
@@ -55,6 +56,7 @@ def export_int8(weights: Path, out: Path, calibration: CocoFolder, seed: int) ->
     with replacing(out) as temporary, tempfile.TemporaryDirectory() as folder:
         fp32 = Path(folder) / "fp32.onnx"
         _write_onnx(weights, fp32)
+        onnx.save(upsample_by_gather(onnx.load(fp32)), fp32)
         quantize_static(
             fp32,
             temporary,
@@ -97,6 +99,38 @@ def _write_onnx(weights: Path, out: Path) -> None:
     )
 
 
+def upsample_by_gather(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Replace each nearest ×2 ``Resize`` by ``Gather`` of rows and columns, channels last.
+
+    The result is the same to the bit. ONNX Runtime runs INT8 convolutions channels-last, where its
+    ``Resize`` goes byte by byte and ``Gather`` copies whole pixels: 0.7 of the model's time. It
+    removes the transpositions itself, since they cancel with those of the convolutions.
+    """
+    graph = onnx.shape_inference.infer_shapes(model).graph
+    sides = {
+        value.name: value.type.tensor_type.shape.dim[-1].dim_value for value in graph.value_info
+    }
+    nodes: list[onnx.NodeProto] = []
+    added: dict[int, onnx.TensorProto] = {}
+    for node in graph.node:
+        if node.op_type != "Resize":
+            nodes.append(node)
+            continue
+        side, name = sides[node.input[0]], node.output[0]
+        index = f"nearest_{side}"
+        added[side] = numpy_helper.from_array(np.arange(side).repeat(2), index)
+        nodes += [
+            helper.make_node("Transpose", [node.input[0]], [f"{name}_nhwc"], perm=[0, 2, 3, 1]),
+            helper.make_node("Gather", [f"{name}_nhwc", index], [f"{name}_rows"], axis=1),
+            helper.make_node("Gather", [f"{name}_rows", index], [f"{name}_pixels"], axis=2),
+            helper.make_node("Transpose", [f"{name}_pixels"], [name], perm=[0, 3, 1, 2]),
+        ]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    model.graph.initializer.extend(added.values())
+    return model
+
+
 class _Crops(CalibrationDataReader):  # type: ignore[misc]
     """Feeds crops to the quantiser, one at a time."""
 
@@ -112,7 +146,7 @@ class _Crops(CalibrationDataReader):  # type: ignore[misc]
 def _activation_scales(model: Path) -> dict[str, dict[str, Any]]:
     """Scale and zero point of the quantised input and outputs."""
     graph = onnx.load(model).graph
-    constants = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
     names = {value.name for value in (*graph.input, *graph.output)}
     return {
         next(name for name in (*node.input, *node.output) if name in names): {
