@@ -24,9 +24,10 @@ from picosam2.model import ModelConfig
 from picosam2.prompt import Crop, cut
 from picosam2.training.config import TrainConfig
 from picosam2.training.crops import Batch, change_colours, cut_crops, make_batch
-from picosam2.training.loop import RunOptions, launch, learning_rate, train
+from picosam2.training.loop import RunOptions, learning_rate, train
 from picosam2.training.losses import iou_loss, supervised, whole_object_iou
 from picosam2.training.objects import load_objects
+from picosam2.training.processes import launch
 from picosam2.training.run import parse_data
 from picosam2.training.sampler import Prompts, SamplerConfig, draw_prompts
 
@@ -257,8 +258,9 @@ def test_a_run_of_other_data_is_not_continued(tmp_path):
 
 def test_damaged_states_are_refused_in_one_line(objects, tmp_path):
     (tmp_path / "state.safetensors").write_bytes(b"damaged")
-    with pytest.raises(InputError, match="remove it to start anew"):
-        train(0, objects, SMALL, RunOptions(tmp_path))
+    for processes in (1, 2):
+        with pytest.raises(InputError, match="remove it to start anew"):
+            launch(objects, SMALL, RunOptions(tmp_path, processes=processes))
 
 
 def test_shares_are_given_for_all_folders_or_none():

@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import csv
-import json
 import math
-import os
-import signal
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,13 +16,13 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel
-from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from picosam2.checkpoint import load_weights, save_weights
 from picosam2.model import PicoSAM2
 from picosam2.training.config import TrainConfig
 from picosam2.training.crops import Batch, make_batch
+from picosam2.training.log import Log
 from picosam2.training.losses import LOSSES, iou_loss, whole_object_iou
 from picosam2.training.objects import TrainingObjects
 from picosam2.training.sampler import draw_prompts
@@ -113,38 +108,6 @@ def compute_loss(
         "iou_error": (iou_logits.sigmoid().flatten() - iou).abs().mean().item(),
     }
     return mask_loss + config.iou_weight * predicted_iou_loss, figures
-
-
-class Log:
-    """A run's figures as CSV and for TensorBoard; after a resume the CSV has no step twice."""
-
-    def __init__(self, out: Path, step: int) -> None:
-        self.path = out / "log.csv"
-        self.writer = SummaryWriter(str(out / "tensorboard"), purge_step=step)
-        rows: list[dict[str, str]] = []
-        if self.path.is_file():
-            with self.path.open(newline="") as file:
-                rows = [row for row in csv.DictReader(file) if int(row["step"]) <= step]
-        self.fields = ["step", "samples", "size", "lr", "loss", "iou", "iou_error", "samples_per_s"]
-        with self.path.open("w", newline="") as file:
-            csv.DictWriter(file, self.fields).writeheader()
-            csv.DictWriter(file, self.fields).writerows(rows)
-
-    def add(self, row: dict[str, float]) -> None:
-        """Append one row."""
-        with self.path.open("a", newline="") as file:
-            csv.DictWriter(file, self.fields).writerow(
-                {k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()}
-            )
-        for name in self.fields[2:]:
-            self.writer.add_scalar(f"train/{name}", row[name], int(row["samples"]))
-
-    def validation(self, out: Path, step: int, figures: dict[str, float]) -> None:
-        """Append the figures of one validation to ``validation.jsonl``."""
-        with (out / "validation.jsonl").open("a") as file:
-            file.write(json.dumps({"step": step, **figures}) + "\n")
-        for name, value in figures.items():
-            self.writer.add_scalar(f"validation/{name}", value, step)
 
 
 def train(
@@ -236,41 +199,3 @@ def train(
     bar.close()
     if dist.is_initialized():
         dist.destroy_process_group()
-
-
-def _worker(
-    rank: int,
-    objects: TrainingObjects,
-    config: TrainConfig,
-    options: RunOptions,
-    validation: Validation | None,
-    rendezvous: str,
-) -> None:
-    # PyTorch interrupts the workers when their parent dies; a background job ignores that signal.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    train(rank, objects, config, options, validation, rendezvous)
-
-
-def launch(
-    objects: TrainingObjects,
-    config: TrainConfig,
-    options: RunOptions,
-    validation: Validation | None = None,
-) -> None:
-    """Start the worker processes and wait for them; one process trains right here.
-
-    One process a core with one thread each is faster than one process with all threads: it waits
-    for the other only once a step (measured in ``benchmarks/training.py``).
-    """
-    if options.processes == 1:
-        train(0, objects, config, options, validation)
-        return
-    # glibc otherwise returns every large activation to the kernel and faults it in again.
-    os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(2**32))
-    os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", str(2**33))
-    with tempfile.TemporaryDirectory() as folder:
-        rendezvous = f"file://{folder}/rendezvous"
-        args = (objects.share_memory_(), config, options, validation, rendezvous)
-        torch.multiprocessing.spawn(  # type: ignore[attr-defined, no-untyped-call]
-            _worker, args, nprocs=options.processes
-        )

@@ -13,8 +13,9 @@ from picosam2.errors import InputError
 from picosam2.output import write_json
 from picosam2.record import data_record, git_commit, versions
 from picosam2.training.config import TrainConfig
-from picosam2.training.loop import RunOptions, launch
+from picosam2.training.loop import RunOptions
 from picosam2.training.objects import load_objects
+from picosam2.training.processes import launch
 from picosam2.training.state import STATE_FILE
 from picosam2.training.validation import Validator
 

@@ -52,6 +52,11 @@ def load_state(
             state.setdefault(int(index), {})[name] = value
         groups = optimizer.state_dict()["param_groups"]
         optimizer.load_state_dict({"state": state, "param_groups": groups})
+        for parameter, moments in optimizer.state.items():
+            for name, value in moments.items():
+                if value.shape == parameter.shape:
+                    # The fused AdamW walks the memory: moments need the parameter's strides.
+                    moments[name] = torch.empty_like(parameter).copy_(value)
     except (OSError, safetensors.SafetensorError, KeyError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"cannot resume from {path}: {reason}; remove it to start anew") from None

@@ -1,0 +1,41 @@
+"""A run's figures: CSV for reading, TensorBoard for looking."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+from torch.utils.tensorboard import SummaryWriter
+
+
+class Log:
+    """A run's figures as CSV and for TensorBoard; after a resume the CSV has no step twice."""
+
+    def __init__(self, out: Path, step: int) -> None:
+        self.path = out / "log.csv"
+        self.writer = SummaryWriter(str(out / "tensorboard"), purge_step=step)
+        rows: list[dict[str, str]] = []
+        if self.path.is_file():
+            with self.path.open(newline="") as file:
+                rows = [row for row in csv.DictReader(file) if int(row["step"]) <= step]
+        self.fields = ["step", "samples", "size", "lr", "loss", "iou", "iou_error", "samples_per_s"]
+        with self.path.open("w", newline="") as file:
+            csv.DictWriter(file, self.fields).writeheader()
+            csv.DictWriter(file, self.fields).writerows(rows)
+
+    def add(self, row: dict[str, float]) -> None:
+        """Append one row."""
+        with self.path.open("a", newline="") as file:
+            csv.DictWriter(file, self.fields).writerow(
+                {k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()}
+            )
+        for name in self.fields[2:]:
+            self.writer.add_scalar(f"train/{name}", row[name], int(row["samples"]))
+
+    def validation(self, out: Path, step: int, figures: dict[str, float]) -> None:
+        """Append the figures of one validation to ``validation.jsonl``."""
+        with (out / "validation.jsonl").open("a") as file:
+            file.write(json.dumps({"step": step, **figures}) + "\n")
+        for name, value in figures.items():
+            self.writer.add_scalar(f"validation/{name}", value, step)

@@ -1,0 +1,71 @@
+"""One worker process a core, or all in this one."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import tempfile
+from pathlib import Path
+
+import torch.multiprocessing
+from torch.multiprocessing.spawn import ProcessExitedException
+
+from picosam2.errors import InputError
+from picosam2.training.config import TrainConfig
+from picosam2.training.loop import RunOptions, Validation, train
+from picosam2.training.objects import TrainingObjects
+
+
+def launch(
+    objects: TrainingObjects,
+    config: TrainConfig,
+    options: RunOptions,
+    validation: Validation | None = None,
+) -> None:
+    """Start the worker processes and wait for them; a single one trains right here.
+
+    One process a core with one thread each is faster than one process with all threads: it waits
+    for the others only once a step (``benchmarks/processes.py``).
+
+    Raises:
+        InputError: a worker refused its input.
+    """
+    if options.processes == 1:
+        train(0, objects, config, options, validation)
+        return
+    # glibc otherwise returns every large activation to the kernel and faults it in again.
+    os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(2**32))
+    os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", str(2**33))
+    with tempfile.TemporaryDirectory() as folder:
+        shared = Path(folder)
+        args = (objects.share_memory_(), config, options, validation, shared)
+        try:
+            torch.multiprocessing.spawn(  # type: ignore[attr-defined, no-untyped-call]
+                _worker, args, nprocs=options.processes
+            )
+        except ProcessExitedException:
+            if not _refusal(shared).is_file():
+                raise
+            raise InputError(_refusal(shared).read_text()) from None
+
+
+def _refusal(shared: Path) -> Path:
+    return shared / "refusal.txt"
+
+
+def _worker(
+    rank: int,
+    objects: TrainingObjects,
+    config: TrainConfig,
+    options: RunOptions,
+    validation: Validation | None,
+    shared: Path,
+) -> None:
+    # PyTorch interrupts the workers when their parent dies; a background job ignores that signal.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        train(rank, objects, config, options, validation, f"file://{shared}/rendezvous")
+    except InputError as error:
+        _refusal(shared).write_text(str(error))
+        sys.exit(2)
