@@ -64,7 +64,10 @@ def main() -> None:
     for name, values in ious.items():
         figures = summarise(np.array(values), np.array(areas), seed=0)
         report[name] = figures | {"passes": passes[name] / len(areas)}
-        sizes = [f"{100 * part['miou']:.1f}" for part in figures["by_size"].values()]
+        sizes = [
+            f"{100 * part['miou']:.1f}" if part["n"] else "–"
+            for part in figures["by_size"].values()
+        ]
         cells = [name, f"{100 * figures['miou']:.1f}", f"{100 * figures['map']:.1f}", *sizes]
         print("| " + " | ".join([*cells, f"{passes[name] / len(areas):.2f}"]) + " |")
     if arguments.json:

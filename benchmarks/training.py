@@ -46,7 +46,7 @@ def main() -> None:
             marks = [time.perf_counter()]
             prompts = draw_prompts(objects, arguments.batch, rng, config.sampler)
             marks.append(time.perf_counter())
-            batch = make_batch(objects, prompts, size, rng)
+            batch = make_batch(objects, prompts, size)
             marks.append(time.perf_counter())
             loss, _ = compute_loss(network, batch, config, device)
             marks.append(time.perf_counter())

@@ -21,6 +21,7 @@ from picosam2 import Predictor
 from picosam2.dataset import CocoFolder
 from picosam2.evaluation.run import evaluate
 from picosam2.export.onnx import export_fp32, export_int8
+from picosam2.files import replacing
 from picosam2.output import write_json
 from picosam2.weights import MODELS, model_path
 
@@ -58,7 +59,8 @@ def main() -> None:
             if split == "coco-dev":
                 refuse_worse(metrics)
         for path in folder.iterdir():
-            shutil.copy(path, FOLDER / path.name)
+            with replacing(FOLDER / path.name) as temporary_file:
+                shutil.copy(path, temporary_file)
     with (arguments.run / "log.csv").open(newline="") as file:
         last = list(csv.DictReader(file))[-1]
     write_json(

@@ -19,8 +19,6 @@ from picosam2.images import load_image
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples"
-# Clicks on objects of the example photographs: name, (x, y).
-CAT = ("chelsea", (230.0, 160.0))
 
 
 @pytest.fixture(scope="session")

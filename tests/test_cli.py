@@ -16,6 +16,7 @@ from pycocotools import mask as coco_mask
 
 from picosam2.cli import main
 from picosam2.evaluation.metrics import mask_iou
+from picosam2.weights import model_path
 
 PHOTO = EXAMPLES / "images" / "chelsea.jpg"
 
@@ -152,6 +153,17 @@ def test_points_that_are_not_two_numbers_are_refused(point):
     assert_refused(run("segment", PHOTO, "--point", point), "2 numbers")
 
 
+def test_a_box_beyond_the_image_is_cut_off(tmp_path):
+    masks = []
+    for box in ("-1e300,-1e300,1e300,1e300", "0,0,451,300"):
+        result = run("segment", PHOTO, f"--box={box}", "--json", tmp_path / "m.json")
+        assert result.exit_code == 0, result.output
+        masks.append(json.loads((tmp_path / "m.json").read_text())["segmentation"])
+    assert masks[0] == masks[1]
+    tiny = run("segment", PHOTO, "--box", "10,10,10.0000001,10.0000001", "--json", "-")
+    assert tiny.exit_code == 0
+
+
 @pytest.mark.parametrize("box", ["10,10,10,90", "90,10,10,90", "500,10,600,90", "nan,0,5,5"])
 def test_empty_boxes_are_refused(box):
     assert_refused(run("segment", PHOTO, "--box", box), "box")
@@ -169,11 +181,13 @@ def test_a_200_megapixel_photograph_is_segmented(tmp_path):
     small = Image.fromarray(np.where(disc, 230, 70).astype(np.uint8))
     photo = tmp_path / "huge.jpg"
     small.resize((16_384, 12_288), Image.Resampling.NEAREST).save(photo)
-    result = run("segment", photo, "--point", "8008,6408", "--json", tmp_path / "m.json")
+    files = ("--json", tmp_path / "m.json", "--out", tmp_path)
+    result = run("segment", photo, "--point", "8008,6408", *files)
     assert result.exit_code == 0, result.output
     record = json.loads((tmp_path / "m.json").read_text())
     assert record["segmentation"]["size"] == [12_288, 16_384]
     assert coco_mask.area(record["segmentation"]) == record["area"] > 0
+    assert max(Image.open(tmp_path / "huge.overlay.png").size) == 4096
 
 
 def test_a_decompression_bomb_is_refused(tmp_path):
@@ -192,7 +206,9 @@ def test_a_decompression_bomb_is_refused(tmp_path):
 def test_an_output_folder_that_cannot_be_written_is_refused(tmp_path):
     """A file stands where the folder should be (root may write anywhere else)."""
     (tmp_path / "out").write_text("a file")
-    assert_refused(run("segment", PHOTO, "--point", "230,160", "--out", tmp_path / "out"), "out")
+    assert_refused(
+        run("segment", PHOTO, "--point", "230,160", "--out", tmp_path / "out"), "cannot write"
+    )
 
 
 def test_a_full_disk_leaves_nothing_half_written(tmp_path, monkeypatch):
@@ -232,5 +248,66 @@ def test_a_photograph_of_another_size_is_refused_by_name(tmp_path):
     assert_refused(run("eval", "--data", tmp_path, "--protocol", "box"), "chelsea.jpg", "452")
 
 
-def test_unknown_protocols_are_refused():
-    assert_refused(run("eval", "--data", EXAMPLES, "--protocol", "guess"), "crop96")
+@pytest.mark.parametrize("protocol", ["guess", ",", "box,guess"])
+def test_unknown_protocols_are_refused(protocol):
+    assert_refused(run("eval", "--data", EXAMPLES, "--protocol", protocol), "crop96")
+
+
+BROKEN_OBJECTS = [
+    {"segmentation": "abc"},
+    {"segmentation": [[1, 2]]},
+    {"segmentation": [1, 2, 3, 4, 5, 6]},
+    {"segmentation": {"counts": "a"}},
+    {"segmentation": {"size": [300, 451], "counts": [5]}},
+    {"segmentation": {"size": [300, 451], "counts": [-5, 10]}},
+    {"segmentation": {"size": [300, 451], "counts": "zzzz~~~"}},
+    {"segmentation": {"size": [300, 451], "counts": ""}},
+    {"segmentation": {"size": [30, 45], "counts": [1350]}},
+    {"bbox": [1, 2, 3]},
+    {"bbox": ["a", 1, 2, 3]},
+]
+
+
+@pytest.mark.parametrize("broken", BROKEN_OBJECTS, ids=str)
+def test_broken_annotations_are_refused(tmp_path, broken):
+    coco = json.loads((EXAMPLES / "instances.json").read_text())
+    (tmp_path / "images").symlink_to(EXAMPLES / "images")
+    coco["annotations"][0] |= broken
+    (tmp_path / "instances.json").write_text(json.dumps(coco))
+    assert_refused(run("eval", "--data", tmp_path, "--protocol", "crop96"))
+
+
+@pytest.mark.parametrize(
+    "broken", [{"original_size": [0, 0]}, {"width": "451"}, {"width": -3}, {"file_name": "x\0.jpg"}]
+)
+def test_broken_image_records_are_refused(tmp_path, broken):
+    coco = json.loads((EXAMPLES / "instances.json").read_text())
+    (tmp_path / "images").symlink_to(EXAMPLES / "images")
+    coco["images"][0] |= broken
+    (tmp_path / "instances.json").write_text(json.dumps(coco))
+    assert_refused(run("eval", "--data", tmp_path, "--protocol", "crop96"))
+
+
+def test_a_box_without_area_scores_nothing(tmp_path):
+    """COCO has an object whose box has no height: it counts, with an IoU of 0."""
+    coco = json.loads((EXAMPLES / "instances.json").read_text())
+    (tmp_path / "images").symlink_to(EXAMPLES / "images")
+    coco["annotations"] = coco["annotations"][:1]
+    coco["annotations"][0]["bbox"][3] = 0
+    (tmp_path / "instances.json").write_text(json.dumps(coco))
+    result = run("eval", "--data", tmp_path, "--protocol", "box", "--json", "-")
+    assert json.loads(result.stdout)["protocols"]["box"]["miou"] == 0
+
+
+@pytest.mark.parametrize("option", [("--batch", 0), ("--lr", "nan"), ("--lr", -1), ("--seed", -1)])
+def test_training_refuses_bad_numbers(tmp_path, option):
+    result = run("train", "--data", EXAMPLES, "--out", tmp_path / "run", *option)
+    assert_refused(result, option[0])
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_export_cannot_overwrite_its_description_or_its_source(tmp_path):
+    for out in (tmp_path / "model.json", tmp_path / "w.safetensors", tmp_path):
+        result = run("export", "onnx", "--weights", model_path("safetensors"), "--out", out)
+        assert_refused(result, "must be named .onnx")
+    assert not list(tmp_path.iterdir())

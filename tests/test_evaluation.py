@@ -7,7 +7,6 @@ import json
 import numpy as np
 import pytest
 from pycocotools import mask as coco_mask
-from scipy import ndimage
 
 from picosam2 import Predictor
 from picosam2.dataset import CocoFolder
@@ -130,16 +129,27 @@ def test_paper96_equals_crop96_away_from_the_border(examples):
 
 
 def test_paper96_stretches_what_the_border_leaves(examples):
+    """Near the right border the window is narrower than 96 pixels; at the left it only shifts."""
+    import cv2
+
     case = next(c for c in cases(examples) if c.image.shape == (512, 512, 3))
-    corner = np.zeros((512, 512), bool)
-    corner[:21, :41] = True
+    mask = np.zeros((512, 512), bool)
+    mask[100:181, 480:501] = True
     recorder = Recorder()
-    PROTOCOLS["paper96"](Predictor(recorder), Case(case.image, corner, case.annotation, 1.0))
-    # The window is columns 0 … 67 and rows 0 … 95: only the columns are stretched.
-    zoom = ndimage.zoom(case.image[:96, :96].astype(float), (1, 1, 1), order=1)
-    assert recorder.crops[0].shape == (1, 96, 96, 3)
-    edge = recorder.crops[0][0][:, -1].astype(float)
-    assert np.abs(edge - zoom[:96, 95]).mean() < 25
+    iou, _ = PROTOCOLS["paper96"](Predictor(recorder), Case(case.image, mask, case.annotation, 1.0))
+    # The centre is column 490 and row 140: columns 442 … 511, rows 92 … 187.
+    window = np.ascontiguousarray(case.image[92:188, 442:512])
+    expected = cv2.resize(window, (96, 96), interpolation=cv2.INTER_LINEAR)
+    assert np.abs(recorder.crops[0][0].astype(int) - expected).max() <= 2
+    # 21 of 70 columns, from the 38th on, become 96 / 70 times as many.
+    truth = np.zeros((96, 96), bool)
+    truth[8:89, round(38 * 96 / 70) : round(59 * 96 / 70)] = True
+    square = np.zeros((96, 96), bool)
+    square[24:72, 24:72] = True
+    assert iou == pytest.approx(mask_iou(square, truth), abs=0.02)
+    mask = np.roll(mask, -480, axis=1)
+    PROTOCOLS["paper96"](Predictor(recorder), Case(case.image, mask, case.annotation, 1.0))
+    assert np.array_equal(recorder.crops[1][0], case.image[92:188, :96])
 
 
 def test_click_and_box_give_the_predictor_the_protocols_prompt(examples, monkeypatch):

@@ -42,12 +42,21 @@ def test_logits_are_the_masks_before_the_threshold(predictor, cat):
     assert low.min() >= OUTSIDE_LOGIT
 
 
-def test_readings_differ_and_the_best_is_the_single_answer(predictor, cat):
-    predictor.set_image(cat)
-    masks, scores, _ = predictor.predict([[230, 160]], [1])
-    single, score, _ = predictor.predict([[230, 160]], [1], multimask_output=False)
-    assert np.array_equal(masks[0], single[0])
-    assert scores[0] == score[0]
+def test_readings_differ_and_the_best_comes_first(predictor, examples):
+    for photograph in examples:
+        predictor.set_image(photograph.load())
+        for annotation in photograph.objects:
+            x, y = most_interior_pixel(photograph.mask(annotation))
+            left, top, width, height = annotation.bbox
+            for prompt in (
+                {"point_coords": [[x + 0.5, y + 0.5]]},
+                {"box": [left, top, left + width, top + height]},
+            ):
+                masks, scores, _ = predictor.predict(**prompt)
+                assert list(scores) == sorted(scores, reverse=True)
+                for a, b in ((0, 1), (0, 2), (1, 2)):
+                    same = np.array_equal(masks[a], masks[b])
+                    assert same or mask_iou(masks[a], masks[b]) < 0.9
 
 
 def test_one_click_masks_the_example_objects(predictor, examples):

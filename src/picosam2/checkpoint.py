@@ -7,17 +7,42 @@ from pathlib import Path
 
 import safetensors
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from picosam2.errors import InputError
 from picosam2.files import replacing
 from picosam2.model import ModelConfig, PicoSAM2
+from picosam2.prompt import CROP_SIZE
+
+# What safetensors, JSON and load_state_dict raise for a file of another kind.
+READ_ERRORS = (
+    OSError,
+    safetensors.SafetensorError,
+    AttributeError,
+    KeyError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
 
 
 def save_weights(path: Path, network: PicoSAM2) -> None:
     """Write a network's weights, its configuration in the file's metadata."""
     tensors = {k: v.detach().contiguous().cpu() for k, v in network.state_dict().items()}
+    save_tensors(path, tensors, {"config": json.dumps(network.config.to_dict())})
+
+
+def save_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+    """Write a safetensors file, whole or not at all.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
     with replacing(path) as temporary:
-        save_file(tensors, temporary, {"config": json.dumps(network.config.to_dict())})
+        try:
+            save_file(tensors, temporary, metadata)
+        except safetensors.SafetensorError as error:
+            raise InputError(f"cannot write {path}: {error}") from None
 
 
 def load_weights(path: str | Path) -> PicoSAM2:
@@ -31,7 +56,17 @@ def load_weights(path: str | Path) -> PicoSAM2:
             config = ModelConfig.from_dict(json.loads((file.metadata() or {})["config"]))
         network = PicoSAM2(config)
         network.load_state_dict(load_file(path))
-    except (OSError, safetensors.SafetensorError, KeyError, ValueError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"cannot read weights from {path}: {reason}") from None
+    except READ_ERRORS as error:
+        raise InputError(f"cannot read weights from {path}: {first_line(error)}") from None
+    if not config.iou_head or CROP_SIZE % config.stride:
+        raise InputError(
+            f"{path} holds a network without predicted IoU, or not for {CROP_SIZE} pixels"
+        )
+    if not all(tensor.isfinite().all() for tensor in network.state_dict().values()):
+        raise InputError(f"{path} holds weights that are not finite numbers")
     return network
+
+
+def first_line(error: Exception) -> str:
+    """An exception's message cut to one line."""
+    return (str(error).splitlines() or [type(error).__name__])[0]

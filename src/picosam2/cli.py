@@ -1,4 +1,4 @@
-"""The command line: one verb a capability, heavy imports inside the verbs."""
+"""The command line: one verb a capability; PyTorch is imported only by the verbs that need it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ import click
 
 from picosam2.errors import InputError
 from picosam2.weights import DEFAULT_MODEL
+
+POSITIVE = click.IntRange(min=1)
+NATURAL = click.IntRange(min=0)
 
 
 class _BadInput(click.ClickException):
@@ -64,7 +67,9 @@ weights_option = click.option(
     show_default=True,
     help="int8 or fp32 (in the package), or an .onnx or .safetensors file.",
 )
-threads_option = click.option("--threads", default=0, show_default="all cores", help="CPU threads.")
+threads_option = click.option(
+    "--threads", type=NATURAL, default=0, show_default="all cores", help="CPU threads."
+)
 
 
 @click.group(cls=_Cli, context_settings={"help_option_names": ["-h", "--help"]})
@@ -132,8 +137,10 @@ def segment(
 @click.option(
     "--json", "json_file", metavar="FILE", help="Write the figures as JSON; - for stdout."
 )
-@click.option("--limit", type=click.IntRange(min=1), help="Measure only N objects.")
-@click.option("--seed", default=0, show_default=True, help="Of --limit and of the intervals.")
+@click.option("--limit", type=POSITIVE, help="Measure only N objects.")
+@click.option(
+    "--seed", type=NATURAL, default=0, show_default=True, help="Of --limit and intervals."
+)
 @weights_option
 @threads_option
 def evaluate(
@@ -183,15 +190,20 @@ def evaluate(
     help="Folder in COCO format, and its share of the samples (default: by its objects). Repeat.",
 )
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder of the run.")
-@click.option("--samples", default=300_000, show_default=True, help="Crops to see.")
-@click.option("--batch", default=32, show_default=True, help="Crops a step.")
-@click.option("--lr", default=2e-3, show_default=True, help="Peak learning rate.")
-@click.option("--seed", default=0, show_default=True)
+@click.option("--samples", type=POSITIVE, default=300_000, show_default=True, help="Crops to see.")
+@click.option("--batch", type=POSITIVE, default=32, show_default=True, help="Crops a step.")
+@click.option(
+    "--lr",
+    default=2e-3,
+    show_default=True,
+    help="Peak learning rate.",
+)
+@click.option("--seed", type=NATURAL, default=0, show_default=True)
 @click.option(
     "--init", type=click.Path(path_type=Path), help="Weights to start from (safetensors)."
 )
 @click.option("--val", type=click.Path(path_type=Path), help="Folder to validate on now and then.")
-@click.option("--processes", type=click.IntRange(min=1), help="Worker processes.  [default: cores]")
+@click.option("--processes", type=POSITIVE, help="Worker processes.  [default: one a core]")
 def train(
     data: tuple[str, ...],
     out: Path,
@@ -226,7 +238,9 @@ def train(
     type=click.Path(path_type=Path),
     help="Folder in COCO format whose crops set the ranges of onnx-int8.",
 )
-@click.option("--seed", default=0, show_default=True, help="Of the calibration crops.")
+@click.option(
+    "--seed", type=NATURAL, default=0, show_default=True, help="Of the calibration crops."
+)
 def export(target: str, weights: Path, out: Path, calibration: Path | None, seed: int) -> None:
     """Export weights to TARGET, with a JSON file beside it that describes the tensors."""
     from picosam2.dataset import CocoFolder

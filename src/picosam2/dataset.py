@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,7 +67,8 @@ class Photograph:
         try:
             with Image.open(self.path) as image:
                 pixels = np.asarray(image.convert("RGB"))
-        except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+        # Pillow's decoders raise OSError, SyntaxError, ValueError and more for damaged files.
+        except Exception as error:
             raise InputError(f"cannot read the photograph {self.path}: {error}") from None
         if pixels.shape[:2] != (self.height, self.width):
             raise InputError(
@@ -76,9 +78,19 @@ class Photograph:
         return pixels
 
     def mask(self, annotation: ObjectAnnotation) -> NDArray[np.bool_]:
-        """An object's mask, H×W bool (polygons are rasterised as pycocotools does it)."""
-        rle = encode(annotation.segmentation, self.height, self.width)
-        mask: NDArray[np.bool_] = coco_mask.decode(rle).astype(bool)
+        """An object's mask, H×W bool (polygons are rasterised as pycocotools does it).
+
+        Raises:
+            InputError: the segmentation is broken.
+        """
+        try:
+            rle = encode(annotation.segmentation, self.height, self.width)
+            mask: NDArray[np.bool_] = coco_mask.decode(rle).astype(bool)
+        # pycocotools raises anything, Exception itself included, for a broken segmentation.
+        except Exception as error:
+            raise InputError(
+                f"annotation {annotation.annotation_id} of {self.path}: broken mask ({error})"
+            ) from None
         return mask
 
 
@@ -89,12 +101,36 @@ def encode(
     if isinstance(segmentation, dict):
         if list(segmentation["size"]) != [height, width]:
             raise InputError(f"an RLE of size {segmentation['size']} in an image {height}×{width}")
-        if not isinstance(segmentation["counts"], list):
+        counts = segmentation["counts"]
+        if _run_total(counts) != height * width:
+            raise InputError("the RLE's runs do not add up to the image")
+        if not isinstance(counts, list):
             return segmentation
         rle: dict[str, Any] = coco_mask.frPyObjects(segmentation, height, width)
         return rle
     merged: dict[str, Any] = coco_mask.merge(coco_mask.frPyObjects(segmentation, height, width))
     return merged
+
+
+def _run_total(counts: list[int] | str | bytes) -> int:
+    """Pixels that an RLE's runs cover; pycocotools decodes too short ones to stray memory.
+
+    COCO's compressed runs are 5-bit groups, low first, from the third on as differences to the
+    run two before (``rleFrString`` of pycocotools).
+    """
+    if isinstance(counts, list):
+        return sum(counts)
+    text = counts.encode() if isinstance(counts, str) else counts
+    groups = np.frombuffer(text, np.uint8).astype(np.int64) - 48
+    ends = np.flatnonzero(groups & 32 == 0)
+    if not len(ends) or ends[-1] != len(groups) - 1:
+        return 0
+    starts = np.concatenate([[0], ends[:-1] + 1])
+    lengths = ends - starts + 1
+    place = np.arange(len(groups)) - np.repeat(starts, lengths)
+    runs = np.add.reduceat((groups & 31) << (5 * place), starts)
+    runs -= (groups[ends] & 16 > 0).astype(np.int64) << (5 * lengths)
+    return int(runs[0] + runs[1::2].cumsum().sum() + runs[2::2].cumsum().sum())
 
 
 class CocoFolder:
@@ -133,7 +169,7 @@ class CocoFolder:
                 _photograph(record, self.path, tuple(objects.get(record["id"], ())))
                 for record in coco["images"]
             ]
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise InputError(f"{self.path} is not in COCO format: {error!r}") from None
         self.digest = digest.hexdigest()
 
@@ -147,7 +183,7 @@ class CocoFolder:
 def _human_object(record: dict[str, Any]) -> ObjectAnnotation:
     return ObjectAnnotation(
         record["id"],
-        tuple(record["bbox"]),
+        _box(record["bbox"]),
         record["segmentation"],
         bool(record.get("iscrowd", 0)),
     )
@@ -159,7 +195,7 @@ def _teacher_objects(lines: str) -> dict[int, list[ObjectAnnotation]]:
         photograph = json.loads(line)
         objects[photograph["image_id"]] = [
             ObjectAnnotation(
-                a["box_id"], tuple(a["prompt_box"]), a["segmentation"], source="teacher"
+                a["box_id"], _box(a["prompt_box"]), a["segmentation"], source="teacher"
             )
             for a in photograph["annotations"]
             if a["predicted_iou"] >= MIN_TEACHER_IOU
@@ -171,7 +207,16 @@ def _teacher_objects(lines: str) -> dict[int, list[ObjectAnnotation]]:
 def _photograph(
     record: dict[str, Any], folder: Path, objects: tuple[ObjectAnnotation, ...]
 ) -> Photograph:
-    original = record.get("original_size")
-    scale = record["width"] / original[0] if original else 1.0
+    width, height = record["width"], record["height"]
+    original_width = (record.get("original_size") or [width])[0]
+    if not all(isinstance(n, int) and 0 < n < 10**6 for n in (width, height, original_width)):
+        raise ValueError(f"image {record['id']} has a size of {width}×{height} pixels")
     path = folder / "images" / record["file_name"]
-    return Photograph(record["id"], path, record["width"], record["height"], scale, objects)
+    return Photograph(record["id"], path, width, height, width / original_width, objects)
+
+
+def _box(values: list[float]) -> tuple[float, float, float, float]:
+    x, y, width, height = (float(value) for value in values)
+    if not all(math.isfinite(value) for value in (x, y, width, height)):
+        raise ValueError(f"a box of {values}")
+    return x, y, width, height

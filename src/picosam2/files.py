@@ -15,8 +15,10 @@ def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary name beside ``path``; rename it to ``path`` when the block succeeds.
 
     Raises:
-        InputError: the folder cannot be written or the disk is full.
+        InputError: the path is a folder, cannot be written, or the disk is full.
     """
+    if path.name in ("", "..") or path.is_dir():
+        raise InputError(f"cannot write {path}: it is a folder, give a file")
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -25,4 +27,5 @@ def replacing(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror or error}") from None
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()

@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw
 from scipy import ndimage
 
 COLOUR = (64, 224, 255)
+MAX_SIDE = 4096
 
 
 def draw_overlay(
@@ -21,6 +22,8 @@ def draw_overlay(
 ) -> Image.Image:
     """The photograph, dimmed around the mask, with the mask tinted and outlined and the prompt.
 
+    Large photographs are reduced to ``MAX_SIDE`` pixels.
+
     Args:
         image: H×W×3 uint8 RGB.
         mask: H×W bool.
@@ -28,6 +31,12 @@ def draw_overlay(
         box: x0, y0, x1, y1 in pixels.
         colour: RGB of the mask.
     """
+    scale = min(1.0, MAX_SIDE / max(image.shape[:2]))
+    if scale < 1:
+        size = tuple(max(1, round(n * scale)) for n in image.shape[1::-1])
+        image = np.asarray(Image.fromarray(image).resize(size, reducing_gap=2.0))
+        mask = np.asarray(Image.fromarray(mask).resize(size, Image.Resampling.NEAREST))
+        point, box = ([n * scale for n in p] if p is not None else None for p in (point, box))
     longer = max(image.shape[:2])
     line = max(1, round(longer / 400))
     tinted = image.astype(np.float32)

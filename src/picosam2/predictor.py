@@ -125,7 +125,8 @@ class Predictor:
         Args:
             point_coords: 1×2, x and y of a click in pixels, 0 ≤ x < W and 0 ≤ y < H.
             point_labels: 1 integer, 1 (the click is on the object); None means 1.
-            box: x0, y0, x1, y1 in pixels, x1 and y1 the far edges; instead of a point.
+            box: x0, y0, x1, y1 in pixels, x1 and y1 the far edges; instead of a point. What lies
+                outside the image is cut off.
             mask_input: not supported yet.
             multimask_output: give up to three different readings of the prompt instead of one.
             return_logits: give logits instead of masks.
@@ -176,16 +177,15 @@ class Predictor:
         crops = [_fitted(reading, config.refine_margin, config.min_side) for reading in readings]
         second = self._run([crop for crop in crops if crop is not None])
         refined = iter(self._keep_component(reading, x, y) for reading in second)
-        return [
+        readings = [
             reading if crop is None else next(refined)
             for reading, crop in zip(readings, crops, strict=True)
         ]
+        return _different(readings, count)
 
     def _read_box(self, box: tuple[float, ...], count: int) -> list[_Reading]:
         paddings = self.config.box_paddings[:count]
-        readings = self._run([box_crop(box, padding) for padding in paddings])
-        # The first is what a single mask would be: it stays first.
-        return readings[:1] + sorted(readings[1:], key=lambda r: -r.score)
+        return _different(self._run([box_crop(box, padding) for padding in paddings]), count)
 
     def _run(self, crops: Sequence[Crop]) -> list[_Reading]:
         if not crops:
@@ -211,9 +211,9 @@ class Predictor:
 
 
 def _different(readings: list[_Reading], count: int) -> list[_Reading]:
-    """The first ``count`` readings whose masks differ."""
+    """The best ``count`` readings whose masks differ, best first."""
     chosen: list[_Reading] = []
-    for reading in readings:
+    for reading in sorted(readings, key=lambda r: -r.score):
         if all(_overlap(reading, other) <= SAME_READING_IOU for other in chosen):
             chosen.append(reading)
     return chosen[:count]
@@ -295,4 +295,4 @@ def _check_box(box: ArrayLike, width: int, height: int) -> tuple[float, ...]:
         )
     if x0 >= width or y0 >= height or x1 <= 0 or y1 <= 0:
         raise InputError(f"the box is outside the image of {width}×{height} pixels")
-    return x0, y0, x1, y1
+    return max(0.0, x0), max(0.0, y0), min(float(width), x1), min(float(height), y1)

@@ -62,11 +62,12 @@ def box_crop(box: Sequence[float], padding: float = BOX_PADDING) -> Crop:
     """The square crop around a box.
 
     Args:
-        box: x0, y0, x1, y1 in pixels; x1 and y1 are the far edges.
+        box: x0, y0, x1, y1 in pixels; x1 and y1 are the far edges. A box smaller than a pixel
+            counts as one pixel.
         padding: added on each side, as a share of the box's longer side (PicoSAM3: 10 %).
     """
     x0, y0, x1, y1 = box
-    side = (1 + 2 * padding) * max(x1 - x0, y1 - y0)
+    side = (1 + 2 * padding) * max(x1 - x0, y1 - y0, 1.0)
     return Crop((x0 + x1) / 2, (y0 + y1) / 2, side)
 
 

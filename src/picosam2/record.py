@@ -12,21 +12,20 @@ from picosam2.dataset import CocoFolder
 
 
 def git_commit() -> str | None:
-    """The commit of the source tree this package runs from; None outside a checkout."""
-    command = [
-        "git",
-        "-C",
-        str(Path(__file__).parent),
-        "describe",
-        "--always",
-        "--dirty",
-        "--abbrev=40",
-    ]
+    """The commit of this package's own checkout; None where it runs from an installed copy."""
+    package = Path(__file__).resolve().parent
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(package), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
     try:
-        result = subprocess.run(command, capture_output=True, text=True, check=True)
+        # Installed inside somebody else's repository, git would answer for that one.
+        if Path(git("rev-parse", "--show-toplevel")).resolve() / "src" / "picosam2" != package:
+            return None
+        return git("describe", "--always", "--dirty", "--abbrev=40")
     except (OSError, subprocess.CalledProcessError):
         return None
-    return result.stdout.strip()
 
 
 def versions(*packages: str) -> dict[str, str]:

@@ -38,7 +38,12 @@ def summarise(ious: NDArray[np.float64], areas: NDArray[np.int64], seed: int) ->
     result: dict[str, Any] = _figures(ious)
     if len(ious) > 1:
         interval = bootstrap(
-            (ious,), np.mean, n_resamples=2000, method="percentile", rng=np.random.default_rng(seed)
+            (ious,),
+            np.mean,
+            n_resamples=2000,
+            batch=100,
+            method="percentile",
+            rng=np.random.default_rng(seed),
         ).confidence_interval
         result["ci95"] = [float(interval.low), float(interval.high)]
     else:

@@ -15,6 +15,7 @@ from PIL import Image
 from scipy import ndimage
 
 from picosam2.dataset import ObjectAnnotation
+from picosam2.errors import InputError
 from picosam2.evaluation.metrics import mask_iou
 from picosam2.predictor import Predictor
 from picosam2.prompt import CROP_SIZE, Crop, cut
@@ -91,9 +92,13 @@ def click(predictor: Predictor, case: Case) -> tuple[float, float]:
 
 
 def box(predictor: Predictor, case: Case) -> tuple[float, float]:
-    """The annotation's box; IoU over the image."""
+    """The annotation's box; IoU over the image. A box that the predictor refuses scores 0."""
     x, y, width, height = case.annotation.bbox
-    masks, scores, _ = predictor.predict(box=[x, y, x + width, y + height], multimask_output=False)
+    corners = [x, y, x + width, y + height]
+    try:
+        masks, scores, _ = predictor.predict(box=corners, multimask_output=False)
+    except InputError:
+        return 0.0, 0.0
     return mask_iou(masks[0], case.mask), float(scores[0])
 
 

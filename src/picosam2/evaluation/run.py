@@ -68,6 +68,9 @@ def evaluate(
     """
     if unknown := [name for name in protocols if name not in PROTOCOLS]:
         raise InputError(f"unknown protocol {unknown[0]}: choose from {', '.join(PROTOCOLS)}")
+    if not protocols:
+        raise InputError(f"no protocol: choose from {', '.join(PROTOCOLS)}")
+    protocols = list(dict.fromkeys(protocols))
     groups = choose_objects(folder, limit, seed)
     if not groups:
         raise InputError(f"{folder.path} has no object with a mask to measure")
@@ -90,7 +93,11 @@ def evaluate(
             name: _summary(np.array(values), np.array(areas), seed)
             for name, values in results.items()
         },
-        "data": {"folder": folder.path.resolve().name, "sha256": folder.digest},
+        "data": {
+            "folder": folder.path.resolve().name,
+            "sha256": folder.digest,
+            "masks": sorted({a.source for _, group in groups for a in group}),
+        },
         "weights_sha256": predictor.runtime.digest,
         "predictor": dataclasses.asdict(predictor.config),
         "limit": limit,

@@ -20,6 +20,7 @@ from onnxruntime.quantization import (
 
 from picosam2.checkpoint import load_weights
 from picosam2.dataset import CocoFolder
+from picosam2.errors import InputError
 from picosam2.export.calibration import calibration_crops
 from picosam2.export.sidecar import write_sidecar
 from picosam2.files import replacing
@@ -38,9 +39,10 @@ def export_fp32(weights: Path, out: Path) -> None:
         weights: safetensors.
         out: the ``.onnx`` file to write.
     """
+    _check_name(out)
     with replacing(out) as temporary:
         _write_onnx(weights, temporary)
-    write_sidecar(out, OnnxRuntime(out), weights)
+        write_sidecar(out, OnnxRuntime(temporary), weights)
 
 
 def export_int8(weights: Path, out: Path, calibration: CocoFolder, seed: int) -> None:
@@ -52,6 +54,7 @@ def export_int8(weights: Path, out: Path, calibration: CocoFolder, seed: int) ->
         calibration: photographs whose crops set the activations' ranges.
         seed: of the choice of crops.
     """
+    _check_name(out)
     crops = calibration_crops(calibration, CALIBRATION_CROPS, seed)
     with replacing(out) as temporary, tempfile.TemporaryDirectory() as folder:
         fp32 = Path(folder) / "fp32.onnx"
@@ -66,22 +69,27 @@ def export_int8(weights: Path, out: Path, calibration: CocoFolder, seed: int) ->
             weight_type=QuantType.QInt8,
             per_channel=True,
         )
-    write_sidecar(
-        out,
-        OnnxRuntime(out),
-        weights,
-        quantisation={
-            "activations": "uint8, one scale a tensor",
-            "weights": "int8, one scale an output channel",
-            "scales": _activation_scales(out),
-        },
-        calibration={
-            "folder": calibration.path.resolve().name,
-            "sha256": calibration.digest,
-            "crops": len(crops),
-            "seed": seed,
-        },
-    )
+        write_sidecar(
+            out,
+            OnnxRuntime(temporary),
+            weights,
+            quantisation={
+                "activations": "uint8, one scale a tensor",
+                "weights": "int8, one scale an output channel",
+                "scales": _activation_scales(temporary),
+            },
+            calibration={
+                "folder": calibration.path.resolve().name,
+                "sha256": calibration.digest,
+                "crops": len(crops),
+                "seed": seed,
+            },
+        )
+
+
+def _check_name(out: Path) -> None:
+    if out.suffix != ".onnx":
+        raise InputError(f"{out} must be named .onnx: its JSON file is written beside it")
 
 
 def _write_onnx(weights: Path, out: Path) -> None:

@@ -21,8 +21,8 @@ def write_sidecar(model: Path, runtime: Runtime, weights: Path, **details: Any) 
     """Write ``model.json``.
 
     Args:
-        model: the exported file.
-        runtime: that file, loaded: it computes the golden output.
+        model: the exported file; the description is written beside it.
+        runtime: the exported model, loaded: it computes the golden output.
         weights: what the model was made from.
         details: what else this target has to say (quantisation, calibration).
     """
@@ -31,7 +31,7 @@ def write_sidecar(model: Path, runtime: Runtime, weights: Path, **details: Any) 
     side = CROP_SIZE
     description = {
         "model": model.name,
-        "sha256": hashlib.sha256(model.read_bytes()).hexdigest(),
+        "sha256": runtime.digest,
         "weights": weights.name,
         "weights_sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
         "inputs": [

@@ -10,6 +10,14 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from picosam2.errors import InputError
+from picosam2.prompt import CROP_SIZE
+
+FLOAT = "tensor(float)"
+INTERFACE = [
+    ("image", FLOAT, [3, CROP_SIZE, CROP_SIZE]),
+    ("logits", FLOAT, [1, CROP_SIZE, CROP_SIZE]),
+    ("iou_logits", FLOAT, [1, 1, 1]),
+]
 
 
 class OnnxRuntime:
@@ -37,9 +45,11 @@ class OnnxRuntime:
         # ONNX Runtime's own exceptions share no base class but Exception.
         except Exception:
             raise InputError(f"{path} is not an ONNX model, or it is damaged") from None
-        names = [output.name for output in self._session.get_outputs()]
-        if names != ["logits", "iou_logits"]:
-            raise InputError(f"{path} has outputs {names}: not a PicoSAM2 model")
+        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+        found = [(value.name, value.type, value.shape[1:]) for value in (*inputs, *outputs)]
+        if found != INTERFACE:
+            names = ", ".join(name for name, _, _ in found)
+            raise InputError(f"{path} is not a PicoSAM2 model: its tensors are {names}")
         self.digest = hashlib.sha256(content).hexdigest()
 
     def __call__(self, crops: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

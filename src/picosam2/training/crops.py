@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from picosam2.model import IMAGENET_MEAN, IMAGENET_STD
@@ -55,36 +55,29 @@ def cut_crops(objects: TrainingObjects, prompts: Prompts, size: int) -> tuple[Te
     return images, masks / 255
 
 
-def change_colours(images: Tensor, rng: np.random.Generator) -> Tensor:
-    """Random brightness, contrast, saturation, white balance and, for one in twenty, grey.
+def change_colours(images: Tensor, prompts: Prompts) -> Tensor:
+    """Apply the prompts' brightness, white balance, saturation and contrast.
 
     Args:
         images: B×3×S×S float32 in 0..255.
-        rng: of the draws.
+        prompts: of the same B crops.
     """
-    count = len(images)
 
-    def draw(low: float, high: float, channels: int = 1) -> Tensor:
-        values = np.exp(rng.uniform(math.log(low), math.log(high), size=(count, channels, 1, 1)))
-        return torch.from_numpy(values).to(images)
+    def factor(values: NDArray[np.float64]) -> Tensor:
+        return torch.from_numpy(values).to(images).view(len(images), -1, 1, 1)
 
-    saturation = draw(0.6, 1.6) * torch.from_numpy(rng.random((count, 1, 1, 1)) > 0.05).to(images)
-    gain = draw(0.7, 1.4) * draw(0.92, 1.08, channels=3)
-    contrast = draw(0.7, 1.4)
     # Black padding stays black, as the predictor has it.
     inside = (images > 0).any(dim=1, keepdim=True)
     grey = images.mean(dim=1, keepdim=True)
-    images = (grey + (images - grey) * saturation) * gain
+    images = (grey + (images - grey) * factor(prompts.saturation)) * factor(prompts.gain)
     mean = images.mean(dim=(1, 2, 3), keepdim=True)
-    return ((images - mean) * contrast + mean).clamp(0, 255) * inside
+    return ((images - mean) * factor(prompts.contrast) + mean).clamp(0, 255) * inside
 
 
-def make_batch(
-    objects: TrainingObjects, prompts: Prompts, size: int, rng: np.random.Generator
-) -> Batch:
+def make_batch(objects: TrainingObjects, prompts: Prompts, size: int) -> Batch:
     """Cut, recolour and normalise a batch of size×size crops."""
     images, masks = cut_crops(objects, prompts, size)
-    images = change_colours(images, rng)
+    images = change_colours(images, prompts)
     mean, std = IMAGENET_MEAN.to(images) * 255, IMAGENET_STD.to(images) * 255
     area = torch.from_numpy(objects.area[prompts.index] * (size / prompts.side) ** 2).to(images)
     return Batch((images - mean) / std, masks, area)

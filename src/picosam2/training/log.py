@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from pathlib import Path
 
 from torch.utils.tensorboard import SummaryWriter
+
+from picosam2.files import replacing
+
+
+def _step(row: dict[str, str]) -> float:
+    """A row's step; infinite where a kill cut the row short."""
+    complete = None not in row.values() and row.get("step", "").isdigit()
+    return int(row["step"]) if complete else math.inf
 
 
 class Log:
@@ -18,11 +27,11 @@ class Log:
         rows: list[dict[str, str]] = []
         if self.path.is_file():
             with self.path.open(newline="") as file:
-                rows = [row for row in csv.DictReader(file) if int(row["step"]) <= step]
+                rows = [row for row in csv.DictReader(file) if _step(row) <= step]
         self.fields = ["step", "samples", "size", "lr", "loss", "iou", "iou_error", "samples_per_s"]
-        with self.path.open("w", newline="") as file:
+        with replacing(self.path) as temporary, temporary.open("w", newline="") as file:
             csv.DictWriter(file, self.fields).writeheader()
-            csv.DictWriter(file, self.fields).writerows(rows)
+            csv.DictWriter(file, self.fields, extrasaction="ignore").writerows(rows)
 
     def add(self, row: dict[str, float]) -> None:
         """Append one row."""

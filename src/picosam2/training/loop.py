@@ -47,7 +47,7 @@ class RunOptions:
     out: Path
     processes: int = 1
     init: Path | None = None
-    save_every: int = 500
+    save_every: int = 100
     validate_every: int = 2000
 
 
@@ -128,15 +128,17 @@ def train(
     if device.type == "cpu" and options.processes > 1:
         torch.set_num_threads(1)
     torch.manual_seed(config.seed)
-    network = load_weights(options.init) if options.init else PicoSAM2(config.model)
+    state_file = options.out / STATE_FILE
+    resume = state_file.is_file()
+    fresh = options.init is None or resume
+    network = PicoSAM2(config.model) if fresh else load_weights(cast(Path, options.init))
     network.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     objects.to(device)
     average = AveragedModel(
         network, multi_avg_fn=None, avg_fn=ema_update(config.ema_decay), use_buffers=True
     )
     optimizer = make_optimizer(network, config)
-    state_file = options.out / STATE_FILE
-    step = load_state(state_file, network, average, optimizer) if state_file.is_file() else 0
+    step = load_state(state_file, network, average, optimizer) if resume else 0
     parallel: nn.Module = network
     if options.processes > 1:
         dist.init_process_group(
@@ -167,9 +169,8 @@ def train(
             group["lr"] = learning_rate(config, step)
         rng = np.random.default_rng([config.seed, step])
         prompts = draw_prompts(objects, config.batch, rng, config.sampler)
-        colours = np.random.default_rng([config.seed, step, rank])
         size = config.size_at(step)
-        batch = make_batch(objects, prompts.part(rank, options.processes), size, colours)
+        batch = make_batch(objects, prompts.part(rank, options.processes), size)
         loss, figures = compute_loss(parallel, batch, config, device)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]

@@ -40,14 +40,29 @@ def launch(
     with tempfile.TemporaryDirectory() as folder:
         shared = Path(folder)
         args = (objects.share_memory_(), config, options, validation, shared)
+        context = torch.multiprocessing.spawn(  # type: ignore[attr-defined, no-untyped-call]
+            _worker, args, nprocs=options.processes, join=False
+        )
         try:
-            torch.multiprocessing.spawn(  # type: ignore[attr-defined, no-untyped-call]
-                _worker, args, nprocs=options.processes
-            )
-        except ProcessExitedException:
-            if not _refusal(shared).is_file():
-                raise
-            raise InputError(_refusal(shared).read_text()) from None
+            while not context.join():
+                pass
+        except ProcessExitedException as error:
+            if _refusal(shared).is_file():
+                raise InputError(_refusal(shared).read_text()) from None
+            raise InputError(f"{error} (out of memory?); run it again to go on") from None
+        finally:
+            # An interrupt of this process alone must not leave the workers training.
+            for process in context.processes:
+                process.terminate()
+
+
+def default_processes(batch: int) -> int:
+    """One process for each usable core, as far as they share the batch evenly; one on a GPU."""
+    if torch.cuda.is_available():
+        return 1
+    affinity = getattr(os, "sched_getaffinity", None)
+    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
+    return max(n for n in range(1, cores + 1) if batch % n == 0)
 
 
 def _refusal(shared: Path) -> Path:
@@ -66,6 +81,6 @@ def _worker(
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
         train(rank, objects, config, options, validation, f"file://{shared}/rendezvous")
-    except InputError as error:
+    except (InputError, OSError) as error:
         _refusal(shared).write_text(str(error))
         sys.exit(2)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-import os
 import platform
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from picosam2.checkpoint import load_weights
 from picosam2.dataset import CocoFolder
 from picosam2.errors import InputError
 from picosam2.output import write_json
@@ -15,7 +17,7 @@ from picosam2.record import data_record, git_commit, versions
 from picosam2.training.config import TrainConfig
 from picosam2.training.loop import RunOptions
 from picosam2.training.objects import load_objects
-from picosam2.training.processes import launch
+from picosam2.training.processes import default_processes, launch
 from picosam2.training.state import STATE_FILE
 from picosam2.training.validation import Validator
 
@@ -43,26 +45,29 @@ def run_training(
     Raises:
         InputError: bad data, or ``out`` holds a run of other data or another configuration.
     """
-    processes = processes or os.cpu_count() or 1
+    if not 0 < config.lr <= 1:
+        raise InputError(f"--lr must be above 0 and at most 1, not {config.lr}")
+    processes = processes or default_processes(config.batch)
     if config.batch % processes:
         raise InputError(f"--batch {config.batch} cannot be split over {processes} processes")
     folders, shares = parse_data(data)
-    record = {
+    if init:
+        config = replace(config, model=load_weights(init).config)
+    run = {
         "config": config.to_dict(),
-        "init": str(init) if init else None,
+        "init_sha256": hashlib.sha256(init.read_bytes()).hexdigest() if init else None,
         "data": data_record(folders, shares),
-        "versions": versions("torch", "numpy", "opencv-python-headless", "pycocotools", "pillow"),
-        "commit": git_commit(),
-        "machine": {
-            "processor": platform.processor() or platform.machine(),
-            "processes": processes,
-        },
     }
-    record = json.loads(json.dumps(record))
-    _check_resume(out, record)
+    starts = _earlier_starts(out, run) if (out / STATE_FILE).is_file() else []
+    start = {
+        "versions": versions("torch", "numpy", "opencv-python-headless", "pycocotools"),
+        "commit": git_commit(),
+        "processor": platform.processor() or platform.machine(),
+        "processes": processes,
+    }
     validator = Validator(CocoFolder(val), out) if val else None
     objects = load_objects(folders, shares, config.seed)
-    write_json(out / RECORD_FILE, record)
+    write_json(out / RECORD_FILE, {**run, "starts": [*starts, start]})
     launch(objects, config, RunOptions(out, processes, init), validator)
 
 
@@ -84,17 +89,21 @@ def parse_data(data: tuple[str, ...]) -> tuple[list[CocoFolder], list[float]]:
     return [CocoFolder(folder) for folder, _, _ in parts], shares
 
 
-def _check_resume(out: Path, record: dict[str, Any]) -> None:
-    """Refuse to go on with a run that is not this one; ``samples`` may change."""
-    if not (out / STATE_FILE).is_file():
-        return
+def _earlier_starts(out: Path, run: dict[str, Any]) -> list[Any]:
+    """The record of the starts so far of the run in ``out``; ``samples`` may have changed since.
+
+    Raises:
+        InputError: the state there is of another run, or its record is missing or damaged.
+    """
     try:
         earlier = json.loads((out / RECORD_FILE).read_text())
-    except (OSError, ValueError):
-        raise InputError(
-            f"{out} holds a state without its {RECORD_FILE}: use another --out"
-        ) from None
-    earlier["config"]["samples"] = record["config"]["samples"]
-    for key in ("config", "data", "init"):
-        if earlier[key] != record[key]:
-            raise InputError(f"{out} holds a run with another {key}: use another --out")
+        earlier["config"]["samples"] = run["config"]["samples"]
+        for key, value in json.loads(json.dumps(run)).items():
+            if earlier[key] != value:
+                raise InputError(f"{out} holds a run with another {key}: use another --out")
+        return list(earlier["starts"])
+    except InputError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError):
+        message = f"{out} holds a state without a whole {RECORD_FILE}: use another --out"
+        raise InputError(message) from None

@@ -39,7 +39,7 @@ class SamplerConfig:
 
 @dataclass(frozen=True)
 class Prompts:
-    """B crops: where each lies in its photograph; arrays have one row a crop.
+    """B crops: where each lies in its photograph and how it is changed; arrays have one row a crop.
 
     Args:
         index: B int64, the object.
@@ -47,6 +47,9 @@ class Prompts:
         side: B float64, the crop's side in the photograph's pixels.
         angle: B float64, the rotation about the centre in radians.
         flip: B bool, mirrored left to right.
+        gain: B×3 float64, brightness of red, green and blue.
+        saturation: B float64, 1 leaves colours as they are, 0 makes them grey.
+        contrast: B float64, 1 leaves it as it is.
     """
 
     index: NDArray[np.int64]
@@ -54,6 +57,9 @@ class Prompts:
     side: NDArray[np.float64]
     angle: NDArray[np.float64]
     flip: NDArray[np.bool_]
+    gain: NDArray[np.float64]
+    saturation: NDArray[np.float64]
+    contrast: NDArray[np.float64]
 
     def part(self, rank: int, world_size: int) -> Prompts:
         """The share of one of ``world_size`` equal processes."""
@@ -63,7 +69,7 @@ class Prompts:
 def draw_prompts(
     objects: TrainingObjects, batch: int, rng: np.random.Generator, config: SamplerConfig
 ) -> Prompts:
-    """Draw a batch of prompts: native crops, jittered boxes and scaled clicks."""
+    """Draw a batch of prompts: native crops, jittered boxes, scaled clicks; and colours."""
     cumulative = objects.probability.cumsum()
     index = np.minimum(
         np.searchsorted(cumulative, rng.random(batch) * cumulative[-1], side="right"),
@@ -74,7 +80,7 @@ def draw_prompts(
     longer = size.max(axis=1)
 
     clicks = objects.clicks[index, rng.integers(objects.clicks.shape[1], size=batch)]
-    fill = np.exp(rng.uniform(math.log(config.fill[0]), math.log(config.fill[1]), size=batch))
+    fill = _log_uniform(rng, *config.fill, batch)
     centre, side = clicks, np.maximum(longer / fill, config.min_side)
 
     kind = rng.random(batch)
@@ -91,4 +97,15 @@ def draw_prompts(
     side = np.where(boxed, box_side, side)
 
     angle = np.deg2rad(rng.uniform(-config.rotation, config.rotation, size=batch))
-    return Prompts(index, centre, side, angle, rng.random(batch) < 0.5)
+    flip = rng.random(batch) < 0.5
+    gain = _log_uniform(rng, 0.7, 1.4, (batch, 1)) * _log_uniform(rng, 0.92, 1.08, (batch, 3))
+    # One crop in twenty is grey.
+    saturation = _log_uniform(rng, 0.6, 1.6, batch) * (rng.random(batch) > 0.05)
+    contrast = _log_uniform(rng, 0.7, 1.4, batch)
+    return Prompts(index, centre, side, angle, flip, gain, saturation, contrast)
+
+
+def _log_uniform(
+    rng: np.random.Generator, low: float, high: float, size: int | tuple[int, ...]
+) -> NDArray[np.float64]:
+    return np.exp(rng.uniform(math.log(low), math.log(high), size))

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import safetensors
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from picosam2.checkpoint import READ_ERRORS, first_line, save_tensors
 from picosam2.errors import InputError
-from picosam2.files import replacing
 
 STATE_FILE = "state.safetensors"
 
@@ -25,8 +25,7 @@ def save_state(
     for index, state in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{k}": v for k, v in state.items()}
     tensors = {k: v.detach().contiguous().cpu().clone() for k, v in tensors.items()}
-    with replacing(path) as temporary:
-        save_file(tensors, temporary, {"step": str(step)})
+    save_tensors(path, tensors, {"step": str(step)})
 
 
 def load_state(
@@ -57,8 +56,8 @@ def load_state(
                 if value.shape == parameter.shape:
                     # The fused AdamW walks the memory: moments need the parameter's strides.
                     moments[name] = torch.empty_like(parameter).copy_(value)
-    except (OSError, safetensors.SafetensorError, KeyError, ValueError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
+    except READ_ERRORS as error:
+        reason = first_line(error)
         raise InputError(f"cannot resume from {path}: {reason}; remove it to start anew") from None
     return step
 

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from picosam2.dataset import CocoFolder
+from picosam2.errors import InputError
 from picosam2.evaluation.protocols import extent_centre
 from picosam2.evaluation.run import choose_objects, evaluate
 from picosam2.files import replacing
@@ -35,6 +36,18 @@ class Validator:
     folder: CocoFolder
     out: Path
     objects: int = 150
+
+    def __post_init__(self) -> None:
+        """Refuse now what would stop the run at its first validation.
+
+        Raises:
+            InputError: no object with a mask, or a photograph is missing or broken.
+        """
+        groups = choose_objects(self.folder, self.objects, seed=0)
+        if not groups:
+            raise InputError(f"{self.folder.path} has no object with a mask to validate on")
+        for photograph, _ in groups:
+            photograph.load()
 
     def __call__(self, network: PicoSAM2, step: int) -> dict[str, float]:
         """Figures by name (mIoU in 0..1), after writing a picture of masks."""
