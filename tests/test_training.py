@@ -106,21 +106,29 @@ def test_a_mirrored_crop_is_the_crop_mirrored(objects):
 
 
 def test_prompts_are_drawn_as_the_configuration_says(objects):
-    config = SamplerConfig(native=1.0, box=0.0)
+    config = SamplerConfig(native=1.0, box=0.0, scene=0.0)
     native = draw_prompts(objects, 200, np.random.default_rng(0), config)
     assert (native.side == 96 * objects.native_scale[native.index]).all()
-    config = SamplerConfig(native=0.0, box=1.0, box_jitter=0.0)
+    config = SamplerConfig(native=0.0, box=1.0, scene=0.0, box_jitter=0.0)
     boxed = draw_prompts(objects, 200, np.random.default_rng(0), config)
     extent = objects.extent[boxed.index]
     longer = (extent[:, 2:] - extent[:, :2]).max(axis=1)
     assert boxed.side == pytest.approx(1.2 * longer)
     clicks = draw_prompts(
-        objects, 200, np.random.default_rng(0), SamplerConfig(native=0.0, box=0.0, min_side=1.0)
+        objects,
+        200,
+        np.random.default_rng(0),
+        SamplerConfig(native=0.0, box=0.0, scene=0.0, min_side=1.0),
     )
     extent = objects.extent[clicks.index]
     fill = (extent[:, 2:] - extent[:, :2]).max(axis=1) / clicks.side
     assert fill.min() >= 0.25
     assert fill.max() <= 1.25
+    config = SamplerConfig(native=0.0, box=0.0, scene=1.0, min_side=1.0)
+    scene = draw_prompts(objects, 200, np.random.default_rng(0), config)
+    longer = objects.images.size.numpy()[objects.image_index[scene.index]].max(axis=1)
+    assert (scene.side / longer).min() >= 0.06
+    assert (scene.side / longer).max() <= 1.2
 
 
 def test_a_step_sees_the_same_prompts_whatever_the_number_of_processes(objects):

@@ -34,7 +34,7 @@ class TrainConfig:
     weight_decay: float = 0.02
     clip_norm: float = 1.0
     ema_decay: float = 0.999
-    iou_weight: float = 0.1
+    iou_weight: float = 0.2
     loss: str = "supervised"
     seed: int = 0
     model: ModelConfig = field(default_factory=ModelConfig)

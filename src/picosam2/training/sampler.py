@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from picosam2.training.objects import TrainingObjects
@@ -21,17 +22,23 @@ class SamplerConfig:
     Args:
         native: share of samples at the paper's crop of 96 native pixels; half of them on the
             ``crop96`` protocol's centre, half on a click.
-        box: share of samples cropped to a jittered box; the rest are clicks whose crop is
-            scaled to the object.
+        box: share of samples cropped to a jittered box.
+        scene: share of clicks whose crop has nothing to do with the object's size, as the
+            predictor's first look at a click: they teach the predicted IoU which scale to trust.
+            The rest are clicks whose crop is scaled to the object.
         fill: smallest and largest longer side of the object, as shares of the crop's side.
+        scene_side: smallest and largest side of a ``scene`` crop, as shares of the photograph's
+            longer side.
         box_jitter: most that a side of the box moves, as a share of the box's width or height.
         min_side: smallest crop of a click, in pixels.
         rotation: largest rotation about the prompt, in degrees.
     """
 
-    native: float = 1 / 3
-    box: float = 1 / 3
+    native: float = 0.3
+    box: float = 0.3
+    scene: float = 0.25
     fill: tuple[float, float] = (0.25, 1.25)
+    scene_side: tuple[float, float] = (0.06, 1.2)
     box_jitter: float = 0.15
     min_side: float = 16.0
     rotation: float = 15.0
@@ -88,6 +95,11 @@ def draw_prompts(
     on_centre = native & (kind < config.native / 2)
     centre = np.where(on_centre[:, None], objects.centre[index], centre)
     side = np.where(native, NATIVE_SIDE * objects.native_scale[index], side)
+
+    scene = (kind >= config.native) & (kind < config.native + config.scene)
+    photograph = objects.images.size[torch.from_numpy(objects.image_index[index])].cpu().numpy()
+    scene_side = photograph.max(axis=1) * _log_uniform(rng, *config.scene_side, batch)
+    side = np.where(scene, np.maximum(scene_side, config.min_side), side)
 
     boxed = kind >= 1 - config.box
     jitter = rng.uniform(0, config.box_jitter, size=(batch, 1))
