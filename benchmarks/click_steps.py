@@ -6,7 +6,7 @@ python benchmarks/click_steps.py --data ../shared/data/coco-val
 from __future__ import annotations
 
 import argparse
-import dataclasses
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,10 +22,10 @@ from picosam2.prompt import Crop, cut, paste_mask
 
 FULL = PredictorConfig()
 STEPS = {
-    "four scales": dataclasses.replace(FULL, refine=False, component=False),
-    "+ component": dataclasses.replace(FULL, refine=False),
-    "+ refining pass": FULL,
-    "refining pass, no component": dataclasses.replace(FULL, component=False),
+    "four scales, predicted IoU chooses": replace(FULL, refine="never", component=False),
+    "+ component under the click": replace(FULL, refine="never"),
+    "+ refining pass where the crop cut the mask (the default)": FULL,
+    "refining pass always, 1.3 × the mask": replace(FULL, refine="always", refine_margin=1.3),
 }
 
 

@@ -92,7 +92,7 @@ def test_the_mask_is_one_piece_under_the_click(predictor, cat):
 
 
 def test_forward_passes_are_counted(predictor, cat):
-    """Four scales and one refining pass for a click; one pass for a box."""
+    """Four scales and at most one refining pass for a click; one pass for a box."""
     predictor.set_image(cat)
     predictor.predict([[230, 160]], [1], multimask_output=False)
     assert predictor.forward_passes in (4, 5)
@@ -101,7 +101,7 @@ def test_forward_passes_are_counted(predictor, cat):
 
 
 def test_each_step_can_be_left_out(predictor, cat):
-    single = PredictorConfig(click_sides=(0.3,), refine=False, component=False)
+    single = PredictorConfig(click_sides=(0.3,), refine="never", component=False)
     plain = Predictor(predictor.runtime, single)
     plain.set_image(cat)
     plain.predict([[230, 160]], [1], multimask_output=False)

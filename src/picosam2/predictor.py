@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -33,16 +33,17 @@ class PredictorConfig:
     Args:
         click_sides: sides of the crops that answer a click, as shares of the image's longer side.
         min_side: smallest crop, in pixels.
+        refine: when the click's best mask is looked at again in a crop fitted to it: where its
+            crop cut it off (``"cut"``: pays for large objects), ``"always"`` or ``"never"``.
         refine_margin: side of the refining crop, as a multiple of the first mask's longer side.
-        refine: whether the click's best mask is looked at again in a crop fitted to it.
         component: whether only the connected component under the click is kept.
         box_paddings: paddings of the crops that answer a box; a single mask uses the first.
     """
 
-    click_sides: tuple[float, ...] = (0.12, 0.27, 0.55, 1.1)
+    click_sides: tuple[float, ...] = (0.06, 0.12, 0.24, 0.48)
     min_side: float = 24.0
-    refine_margin: float = 1.3
-    refine: bool = True
+    refine: Literal["never", "cut", "always"] = "cut"
+    refine_margin: float = 1.6
     component: bool = True
     box_paddings: tuple[float, ...] = (BOX_PADDING, 0.0, 0.3)
 
@@ -172,9 +173,14 @@ class Predictor:
             self._keep_component(r, x, y) for r in (readings if count > 1 else readings[:1])
         ]
         readings = _different(readings, count)
-        if not config.refine:
+        if config.refine == "never":
             return readings
-        crops = [_fitted(reading, config.refine_margin, config.min_side) for reading in readings]
+        crops = [
+            _fitted(reading, config.refine_margin, config.min_side)
+            if config.refine == "always" or _is_cut(reading)
+            else None
+            for reading in readings
+        ]
         second = self._run([crop for crop in crops if crop is not None])
         refined = iter(self._keep_component(reading, x, y) for reading in second)
         readings = [
@@ -232,6 +238,12 @@ def _overlap(a: _Reading, b: _Reading) -> float:
     first, second = paste_mask(small.logits, crop, (size, size)), large.logits > 0
     union = np.count_nonzero(first | second)
     return np.count_nonzero(first & second) / union if union else 1.0
+
+
+def _is_cut(reading: _Reading) -> bool:
+    """Whether the mask reaches the border of its crop, so that the object may go on beyond."""
+    mask = reading.logits > 0
+    return bool(mask[[0, -1]].any() or mask[:, [0, -1]].any())
 
 
 def _fitted(reading: _Reading, margin: float, min_side: float) -> Crop | None:
