@@ -198,5 +198,7 @@ def train(
             log.validation(options.out, step, validation(averaged(), step))
             last_time = time.perf_counter()
     bar.close()
+    if log is not None:
+        log.writer.close()
     if dist.is_initialized():
-        dist.destroy_process_group()
+        dist.barrier()

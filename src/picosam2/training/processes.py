@@ -81,6 +81,8 @@ def _worker(
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
         train(rank, objects, config, options, validation, f"file://{shared}/rendezvous")
+        # All is on disk and every process is here: gloo's own teardown can wait for ever.
+        os._exit(0)
     except (InputError, OSError) as error:
         _refusal(shared).write_text(str(error))
         sys.exit(2)
