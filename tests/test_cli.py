@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import struct
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -39,6 +42,15 @@ def assert_refused(result: Result, *words: str) -> None:
     assert len(message) == 1, result.stderr
     for word in words:
         assert word in message[0]
+
+
+@contextlib.contextmanager
+def changed_examples(folder: Path) -> Iterator[dict[str, Any]]:
+    """Make ``folder`` the example photographs with the annotations as the block leaves them."""
+    coco = json.loads((EXAMPLES / "instances.json").read_text())
+    yield coco
+    (folder / "images").symlink_to(EXAMPLES / "images")
+    (folder / "instances.json").write_text(json.dumps(coco))
 
 
 def test_a_click_writes_a_mask_and_an_overlay(tmp_path):
@@ -238,10 +250,8 @@ def test_bad_data_folders_are_refused(tmp_path):
 
 
 def test_a_photograph_of_another_size_is_refused_by_name(tmp_path):
-    coco = json.loads((EXAMPLES / "instances.json").read_text())
-    (tmp_path / "images").symlink_to(EXAMPLES / "images")
-    coco["images"][0]["width"] += 1
-    (tmp_path / "instances.json").write_text(json.dumps(coco))
+    with changed_examples(tmp_path) as coco:
+        coco["images"][0]["width"] += 1
     assert_refused(run("eval", "--data", tmp_path, "--protocol", "box"), "chelsea.jpg", "452")
 
 
@@ -267,10 +277,8 @@ BROKEN_OBJECTS = [
 
 @pytest.mark.parametrize("broken", BROKEN_OBJECTS, ids=str)
 def test_broken_annotations_are_refused(tmp_path, broken):
-    coco = json.loads((EXAMPLES / "instances.json").read_text())
-    (tmp_path / "images").symlink_to(EXAMPLES / "images")
-    coco["annotations"][0] |= broken
-    (tmp_path / "instances.json").write_text(json.dumps(coco))
+    with changed_examples(tmp_path) as coco:
+        coco["annotations"][0] |= broken
     assert_refused(run("eval", "--data", tmp_path, "--protocol", "crop96"))
 
 
@@ -278,20 +286,16 @@ def test_broken_annotations_are_refused(tmp_path, broken):
     "broken", [{"original_size": [0, 0]}, {"width": "451"}, {"width": -3}, {"file_name": "x\0.jpg"}]
 )
 def test_broken_image_records_are_refused(tmp_path, broken):
-    coco = json.loads((EXAMPLES / "instances.json").read_text())
-    (tmp_path / "images").symlink_to(EXAMPLES / "images")
-    coco["images"][0] |= broken
-    (tmp_path / "instances.json").write_text(json.dumps(coco))
+    with changed_examples(tmp_path) as coco:
+        coco["images"][0] |= broken
     assert_refused(run("eval", "--data", tmp_path, "--protocol", "crop96"))
 
 
 def test_a_box_without_area_scores_nothing(tmp_path):
     """COCO has an object whose box has no height: it counts, with an IoU of 0."""
-    coco = json.loads((EXAMPLES / "instances.json").read_text())
-    (tmp_path / "images").symlink_to(EXAMPLES / "images")
-    coco["annotations"] = coco["annotations"][:1]
-    coco["annotations"][0]["bbox"][3] = 0
-    (tmp_path / "instances.json").write_text(json.dumps(coco))
+    with changed_examples(tmp_path) as coco:
+        coco["annotations"] = coco["annotations"][:1]
+        coco["annotations"][0]["bbox"][3] = 0
     result = run("eval", "--data", tmp_path, "--protocol", "box", "--json", "-")
     assert json.loads(result.stdout)["protocols"]["box"]["miou"] == 0
 

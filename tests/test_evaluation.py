@@ -10,9 +10,10 @@ from pycocotools import mask as coco_mask
 
 from picosam2 import Predictor
 from picosam2.dataset import CocoFolder
-from picosam2.evaluation.metrics import mask_iou, mean_average_precision, summarise
+from picosam2.evaluation.metrics import mean_average_precision, summarise
 from picosam2.evaluation.protocols import PROTOCOLS, Case, extent_centre, most_interior_pixel
 from picosam2.evaluation.run import choose_objects, evaluate
+from picosam2.masks import mask_iou
 
 
 class Recorder:

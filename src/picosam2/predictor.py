@@ -15,6 +15,7 @@ from threadpoolctl import ThreadpoolController
 
 from picosam2.errors import InputError
 from picosam2.images import to_rgb
+from picosam2.masks import mask_iou
 from picosam2.prompt import BOX_PADDING, Crop, box_crop, click_crops, cut, paste, paste_mask
 from picosam2.runtime import Runtime
 from picosam2.weights import DEFAULT_MODEL, model_path
@@ -235,9 +236,7 @@ def _overlap(a: _Reading, b: _Reading) -> float:
         (small.crop.y - large.crop.top) * scale,
         small.crop.side * scale,
     )
-    first, second = paste_mask(small.logits, crop, (size, size)), large.logits > 0
-    union = np.count_nonzero(first | second)
-    return np.count_nonzero(first & second) / union if union else 1.0
+    return mask_iou(paste_mask(small.logits, crop, (size, size)), large.logits > 0)
 
 
 def _is_cut(reading: _Reading) -> bool:

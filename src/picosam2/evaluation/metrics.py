@@ -1,4 +1,4 @@
-"""Figures over objects: IoU, mIoU, mAP, by size, with bootstrap intervals."""
+"""Figures over objects: mIoU, mAP, by size, with bootstrap intervals."""
 
 from __future__ import annotations
 
@@ -10,12 +10,6 @@ from scipy.stats import bootstrap
 
 THRESHOLDS = np.arange(50, 100, 5) / 100
 SIZES = {"small": (0, 32**2), "medium": (32**2, 96**2), "large": (96**2, np.inf)}
-
-
-def mask_iou(predicted: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
-    """Intersection over union of two masks of one shape, in 0..1; 1 when both are empty."""
-    union = np.count_nonzero(predicted | truth)
-    return np.count_nonzero(predicted & truth) / union if union else 1.0
 
 
 def mean_average_precision(ious: NDArray[np.float64]) -> float:

@@ -16,7 +16,7 @@ from scipy import ndimage
 
 from picosam2.dataset import ObjectAnnotation
 from picosam2.errors import InputError
-from picosam2.evaluation.metrics import mask_iou
+from picosam2.masks import mask_iou
 from picosam2.predictor import Predictor
 from picosam2.prompt import CROP_SIZE, Crop, cut
 

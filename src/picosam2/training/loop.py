@@ -134,9 +134,7 @@ def train(
     network = PicoSAM2(config.model) if fresh else load_weights(cast(Path, options.init))
     network.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     objects.to(device)
-    average = AveragedModel(
-        network, multi_avg_fn=None, avg_fn=ema_update(config.ema_decay), use_buffers=True
-    )
+    average = AveragedModel(network, avg_fn=ema_update(config.ema_decay), use_buffers=True)
     optimizer = make_optimizer(network, config)
     step = load_state(state_file, network, average, optimizer) if resume else 0
     parallel: nn.Module = network

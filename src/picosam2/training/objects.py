@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from picosam2.dataset import CocoFolder
 from picosam2.errors import InputError
+from picosam2.evaluation.protocols import extent_centre
 from picosam2.training.mipmaps import ALIGN, Mipmaps
 
 CLICKS = 32
@@ -131,9 +132,7 @@ def _describe(
     cumulative = distance[ys, xs].cumsum(dtype=np.float64)
     chosen = np.searchsorted(cumulative, rng.random(CLICKS) * cumulative[-1])
     clicks = np.stack([xs[chosen], ys[chosen]], axis=-1) + np.array([left + 0.5, top + 0.5])
-    middle = np.array([(x + x + width - 1) // 2, (y + y + height - 1) // 2])
-    nearest = ((xs + left - middle[0]) ** 2 + (ys + top - middle[1]) ** 2).argmin()
-    centre = np.array([xs[nearest] + left, ys[nearest] + top], dtype=np.float64)
+    centre = np.add(extent_centre(cut.astype(bool)), (left, top)).astype(np.float64)
     extent = np.array([x, y, x + width, y + height], dtype=np.float64)
     origin = np.array([left, top], dtype=np.int64)
     return (origin, extent, float(len(xs)), centre, clicks), cut * np.uint8(255)

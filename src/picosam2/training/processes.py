@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import tempfile
 from pathlib import Path
 
@@ -85,4 +84,4 @@ def _worker(
         os._exit(0)
     except (InputError, OSError) as error:
         _refusal(shared).write_text(str(error))
-        sys.exit(2)
+        os._exit(2)
