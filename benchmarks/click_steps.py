@@ -13,7 +13,7 @@ import numpy as np
 from tqdm import tqdm
 
 from picosam2 import Predictor, PredictorConfig
-from picosam2.dataset import CocoFolder
+from picosam2.data.source import open_source
 from picosam2.evaluation.metrics import summarise
 from picosam2.evaluation.protocols import most_interior_pixel
 from picosam2.evaluation.run import choose_objects
@@ -42,7 +42,7 @@ def main() -> None:
     ious: dict[str, list[float]] = {name: [] for name in ("one native crop", *STEPS)}
     passes = dict.fromkeys(ious, 0)
     areas = []
-    for photograph, group in tqdm(choose_objects(CocoFolder(arguments.data), arguments.limit, 0)):
+    for photograph, group in tqdm(choose_objects(open_source(arguments.data), arguments.limit, 0)):
         image = photograph.load()
         for predictor in predictors.values():
             predictor.set_image(image)

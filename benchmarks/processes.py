@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from picosam2.dataset import CocoFolder
+from picosam2.data.source import open_source
 from picosam2.model import PicoSAM2
 from picosam2.training.config import TrainConfig
 from picosam2.training.loop import RunOptions
@@ -45,7 +45,7 @@ def plain_loop(size: int, batch: int, bfloat16: bool, steps: int) -> float:
 
 def training(data: Path, size: int, batch: int, processes: int, steps: int) -> float:
     """Samples a second of ``picosam2 train``, data and logging included."""
-    objects = load_objects([CocoFolder(data)], [1.0], seed=0)
+    objects = load_objects([open_source(data)], [1.0], seed=0)
     config = TrainConfig(samples=steps * batch, batch=batch, sizes=((size, 1.0),))
     with tempfile.TemporaryDirectory() as folder:
         launch(objects, config, RunOptions(Path(folder), processes=processes))

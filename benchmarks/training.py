@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from picosam2.dataset import CocoFolder
+from picosam2.data.source import open_source
 from picosam2.model import PicoSAM2
 from picosam2.training.config import TrainConfig
 from picosam2.training.crops import make_batch
@@ -34,7 +34,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     config, device = TrainConfig(), torch.device("cpu")
-    objects = load_objects([CocoFolder(arguments.data)], [1.0], seed=0)
+    objects = load_objects([open_source(arguments.data)], [1.0], seed=0)
     network = PicoSAM2().to(memory_format=torch.channels_last).train()
     optimizer = make_optimizer(network, config)
     print("| crop | " + " | ".join(f"{phase}, ms" for phase in PHASES) + " | data | samples/s |")

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from picosam2 import Predictor
-from picosam2.dataset import CocoFolder
+from picosam2.data.source import open_source
 from picosam2.evaluation.run import evaluate
 from picosam2.export.onnx import export_fp32, export_int8
 from picosam2.files import replacing
@@ -46,7 +46,7 @@ def main() -> None:
         files = {name: folder / file for name, file in MODELS.items()}
         shutil.copy(arguments.run / "weights.safetensors", files["safetensors"])
         export_fp32(files["safetensors"], files["fp32"])
-        calibration = CocoFolder(arguments.data / "coco-train")
+        calibration = open_source(arguments.data / "coco-train")
         export_int8(files["safetensors"], files["int8"], calibration, seed=0)
         metrics: dict[str, Any] = {}
         for split in SPLITS:
@@ -54,7 +54,7 @@ def main() -> None:
             for precision in ("int8", "fp32"):
                 print(f"{split}, {precision}")
                 predictor = Predictor.from_pretrained(files[precision])
-                data = CocoFolder(arguments.data / split)
+                data = open_source(arguments.data / split)
                 metrics[split][precision] = evaluate(data, PROTOCOLS, predictor)
             if split == "coco-dev":
                 refuse_worse(metrics)

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from picosam2 import Predictor
-from picosam2.dataset import CocoFolder
+from picosam2.data.coco import CocoFolder
 from picosam2.images import load_image
 
 ROOT = Path(__file__).parent.parent

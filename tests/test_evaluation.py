@@ -9,7 +9,7 @@ import pytest
 from pycocotools import mask as coco_mask
 
 from picosam2 import Predictor
-from picosam2.dataset import CocoFolder
+from picosam2.data.coco import CocoFolder
 from picosam2.evaluation.metrics import mean_average_precision, summarise
 from picosam2.evaluation.protocols import PROTOCOLS, Case, extent_centre, most_interior_pixel
 from picosam2.evaluation.run import choose_objects, evaluate
@@ -174,7 +174,7 @@ def test_click_and_box_give_the_predictor_the_protocols_prompt(examples, monkeyp
 def test_limit_is_a_seeded_choice(examples):
     def chosen(seed: int) -> set[int]:
         groups = choose_objects(examples, 5, seed)
-        return {a.annotation_id for _, group in groups for a in group}
+        return {a.id for _, group in groups for a in group}
 
     assert len(chosen(0)) == 5
     assert chosen(0) == chosen(0)
@@ -213,7 +213,7 @@ def test_polygons_and_rles_agree_with_pycocotools(data):
     coco = COCO(str(data / "coco-val" / "instances.json"))
     for photograph in folder:
         for annotation in photograph.objects:
-            expected = coco.annToMask(coco.anns[annotation.annotation_id])
+            expected = coco.annToMask(coco.anns[annotation.id])
             assert np.array_equal(photograph.mask(annotation), expected)
 
 

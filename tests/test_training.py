@@ -17,12 +17,12 @@ import torch
 from conftest import EXAMPLES
 from safetensors.torch import load_file
 
-from picosam2.dataset import CocoFolder
+from picosam2.data.coco import CocoFolder
 from picosam2.errors import InputError
 from picosam2.evaluation.protocols import extent_centre
 from picosam2.model import ModelConfig
 from picosam2.prompt import Crop, cut
-from picosam2.training.config import TrainConfig
+from picosam2.training.config import TrainConfig, parse_sizes
 from picosam2.training.crops import Batch, change_colours, cut_crops, make_batch
 from picosam2.training.loop import RunOptions, learning_rate, train
 from picosam2.training.losses import iou_loss, supervised, whole_object_iou
@@ -304,7 +304,7 @@ def test_teacher_masks_are_filtered(data):
 @pytest.mark.data
 def test_no_training_photograph_is_in_a_validation_folder(data):
     def names(*folders: str) -> set[str]:
-        return {p.path.stem for name in folders for p in CocoFolder(data / name)}
+        return {p.encoded.path.stem for name in folders for p in CocoFolder(data / name)}
 
     assert not names("coco-train", "coco-boxes") & names("coco-dev", "coco-val", "lvis-val")
 
@@ -317,3 +317,10 @@ def test_a_batch_of_real_photographs_is_normalised(data):
     assert batch.images.shape == (64, 3, 64, 64)
     assert abs(batch.images.mean().item()) < 1.5
     assert 0.05 < batch.masks.mean().item() < 0.8
+
+
+def test_crop_sizes_are_given_in_order_with_their_shares():
+    assert parse_sizes("64:3,96:1") == ((64, 0.75), (96, 0.25))
+    for text in ("64", "64:x", "50:1", "0:1", "64:0", "96:nan", ""):
+        with pytest.raises(InputError, match="--sizes"):
+            parse_sizes(text)

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from picosam2.dataset import CocoFolder
+from picosam2.data.source import Source
 
 
 def git_commit() -> str | None:
@@ -34,11 +34,11 @@ def versions(*packages: str) -> dict[str, str]:
     return {"python": platform.python_version()} | {n: importlib.metadata.version(n) for n in names}
 
 
-def data_record(folders: list[CocoFolder], weights: list[float]) -> list[dict[str, Any]]:
+def data_record(folders: list[Source], weights: list[float]) -> list[dict[str, Any]]:
     """Name, digest, sampling weight and image ids of each training folder."""
     return [
         {
-            "folder": folder.path.resolve().name,
+            "folder": folder.name,
             "sha256": folder.digest,
             "weight": weight,
             "image_ids": [p.image_id for p in folder],

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from picosam2.dataset import ObjectAnnotation
+from picosam2.data.schema import Annotation
 from picosam2.errors import InputError
 from picosam2.masks import mask_iou
 from picosam2.predictor import Predictor
@@ -34,7 +34,7 @@ class Case:
 
     image: NDArray[np.uint8]
     mask: NDArray[np.bool_]
-    annotation: ObjectAnnotation
+    annotation: Annotation
     native_scale: float
 
 

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 from tqdm import tqdm
 
-from picosam2.dataset import CocoFolder, ObjectAnnotation, Photograph
+from picosam2.data.photograph import Photograph
+from picosam2.data.schema import Annotation
+from picosam2.data.source import Source
 from picosam2.errors import InputError
 from picosam2.evaluation.metrics import summarise
 from picosam2.evaluation.protocols import PROTOCOLS, Case
@@ -19,8 +21,8 @@ from picosam2.record import git_commit, versions
 
 
 def choose_objects(
-    folder: CocoFolder, limit: int | None, seed: int
-) -> list[tuple[Photograph, list[ObjectAnnotation]]]:
+    folder: Source, limit: int | None, seed: int
+) -> list[tuple[Photograph, list[Annotation]]]:
     """The objects that are not crowds and have a pixel, grouped by photograph.
 
     ``limit`` keeps the first N after a seeded shuffle of all objects.
@@ -34,14 +36,14 @@ def choose_objects(
     if limit is not None:
         order = np.random.default_rng(seed).permutation(len(objects))
         objects = [objects[i] for i in sorted(order[:limit])]
-    grouped: dict[int, list[ObjectAnnotation]] = {}
+    grouped: dict[int, list[Annotation]] = {}
     for index, annotation in objects:
         grouped.setdefault(index, []).append(annotation)
     return [(folder.photographs[index], group) for index, group in grouped.items()]
 
 
 def evaluate(
-    folder: CocoFolder,
+    folder: Source,
     protocols: list[str],
     predictor: Predictor,
     limit: int | None = None,
@@ -73,7 +75,7 @@ def evaluate(
     protocols = list(dict.fromkeys(protocols))
     groups = choose_objects(folder, limit, seed)
     if not groups:
-        raise InputError(f"{folder.path} has no object with a mask to measure")
+        raise InputError(f"{folder.location} has no object with a mask to measure")
     areas: list[int] = []
     results: dict[str, list[tuple[float, float]]] = {name: [] for name in protocols}
     total = sum(len(group) for _, group in groups)
@@ -94,9 +96,9 @@ def evaluate(
             for name, values in results.items()
         },
         "data": {
-            "folder": folder.path.resolve().name,
+            "folder": folder.name,
             "sha256": folder.digest,
-            "masks": sorted({a.source for _, group in groups for a in group}),
+            "masks": sorted({a.source or "teacher" for _, group in groups for a in group}),
         },
         "weights_sha256": predictor.runtime.digest,
         "predictor": dataclasses.asdict(predictor.config),

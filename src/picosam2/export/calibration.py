@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from picosam2.dataset import CocoFolder
+from picosam2.data.source import Source
 from picosam2.errors import InputError
 from picosam2.evaluation.protocols import most_interior_pixel
 from picosam2.prompt import CROP_SIZE, Crop, box_crop, cut
 
 
-def calibration_crops(folder: CocoFolder, count: int, seed: int) -> NDArray[np.uint8]:
+def calibration_crops(folder: Source, count: int, seed: int) -> NDArray[np.uint8]:
     """Native crops, box crops and clicks at random scales, a third each, one an object.
 
     Returns:
@@ -23,7 +23,7 @@ def calibration_crops(folder: CocoFolder, count: int, seed: int) -> NDArray[np.u
     rng = np.random.default_rng(seed)
     objects = [(p, a) for p in folder for a in p.objects if not a.iscrowd and min(a.bbox[2:]) >= 4]
     if not objects:
-        raise InputError(f"{folder.path} has no annotated object to calibrate on")
+        raise InputError(f"{folder.location} has no annotated object to calibrate on")
     crops = []
     for rank, choice in enumerate(rng.permutation(len(objects))[:count]):
         photograph, annotation = objects[choice]

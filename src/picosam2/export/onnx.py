@@ -19,7 +19,7 @@ from onnxruntime.quantization import (
 )
 
 from picosam2.checkpoint import load_weights
-from picosam2.dataset import CocoFolder
+from picosam2.data.source import Source
 from picosam2.errors import InputError
 from picosam2.export.calibration import calibration_crops
 from picosam2.export.sidecar import write_sidecar
@@ -45,7 +45,7 @@ def export_fp32(weights: Path, out: Path) -> None:
         write_sidecar(out, OnnxRuntime(temporary), weights)
 
 
-def export_int8(weights: Path, out: Path, calibration: CocoFolder, seed: int) -> None:
+def export_int8(weights: Path, out: Path, calibration: Source, seed: int) -> None:
     """Write the network as INT8 ONNX (QDQ; activations u8, weights s8 per channel).
 
     Args:
@@ -79,7 +79,7 @@ def export_int8(weights: Path, out: Path, calibration: CocoFolder, seed: int) ->
                 "scales": _activation_scales(temporary),
             },
             calibration={
-                "folder": calibration.path.resolve().name,
+                "folder": calibration.name,
                 "sha256": calibration.digest,
                 "crops": len(crops),
                 "seed": seed,

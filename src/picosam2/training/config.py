@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from picosam2.errors import InputError
 from picosam2.model import ModelConfig
 from picosam2.training.sampler import SamplerConfig
 
@@ -57,3 +58,23 @@ class TrainConfig:
     def to_dict(self) -> dict[str, Any]:
         """The configuration as JSON-ready values."""
         return asdict(self)
+
+
+def parse_sizes(text: str) -> tuple[tuple[int, float], ...]:
+    """``TrainConfig.sizes`` from ``SIDE:SHARE,...``; the shares are scaled to sum to 1.
+
+    Raises:
+        InputError: not in this form, a side that is no multiple of 16 pixels, or a share that is
+            not above 0.
+    """
+    try:
+        parts = [part.split(":") for part in text.split(",")]
+        sizes = [(int(side), float(share)) for side, share in parts]
+    except ValueError:
+        raise InputError(f"--sizes must look like 64:.6,96:.4, not {text}") from None
+    for side, share in sizes:
+        if side < 16 or side % 16 or not 0 < share < float("inf"):
+            message = "needs multiples of 16 pixels and shares above 0"
+            raise InputError(f"--sizes {message}, not {side}:{share:g}")
+    total = sum(share for _, share in sizes)
+    return tuple((side, share / total) for side, share in sizes)

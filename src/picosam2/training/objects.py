@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from picosam2.dataset import CocoFolder
+from picosam2.data.source import Source
 from picosam2.errors import InputError
 from picosam2.evaluation.protocols import extent_centre
 from picosam2.training.mipmaps import ALIGN, Mipmaps
@@ -65,7 +65,7 @@ class TrainingObjects:
         return self
 
 
-def load_objects(folders: list[CocoFolder], weights: list[float], seed: int) -> TrainingObjects:
+def load_objects(folders: list[Source], weights: list[float], seed: int) -> TrainingObjects:
     """Decode the folders' photographs and masks.
 
     Args:

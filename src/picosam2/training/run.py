@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from picosam2.checkpoint import load_weights
-from picosam2.dataset import CocoFolder
+from picosam2.data.source import Source, open_source
 from picosam2.errors import InputError
 from picosam2.output import write_json
 from picosam2.record import data_record, git_commit, versions
@@ -65,20 +65,20 @@ def run_training(
         "processor": platform.processor() or platform.machine(),
         "processes": processes,
     }
-    validator = Validator(CocoFolder(val), out) if val else None
+    validator = Validator(open_source(val), out) if val else None
     objects = load_objects(folders, shares, config.seed)
     write_json(out / RECORD_FILE, {**run, "starts": [*starts, start]})
     launch(objects, config, RunOptions(out, processes, init), validator)
 
 
-def parse_data(data: tuple[str, ...]) -> tuple[list[CocoFolder], list[float]]:
+def parse_data(data: tuple[str, ...]) -> tuple[list[Source], list[float]]:
     """Folders and their shares from ``DIR`` or ``DIR:SHARE``; without shares, by their objects."""
     parts = [name.rpartition(":") for name in data]
     given = [bool(folder) for folder, _, _ in parts]
     if any(given) and not all(given):
         raise InputError("give every --data a share (DIR:SHARE) or none")
     if not any(given):
-        folders = [CocoFolder(name) for name in data]
+        folders = [open_source(name) for name in data]
         return folders, [float(sum(len(p.objects) for p in folder)) for folder in folders]
     try:
         shares = [float(share) for _, _, share in parts]
@@ -86,7 +86,7 @@ def parse_data(data: tuple[str, ...]) -> tuple[list[CocoFolder], list[float]]:
         raise InputError(f"a share must be a number: {' '.join(data)}") from None
     if not all(0 < share < float("inf") for share in shares):
         raise InputError(f"a share must be above 0: {' '.join(data)}")
-    return [CocoFolder(folder) for folder, _, _ in parts], shares
+    return [open_source(folder) for folder, _, _ in parts], shares
 
 
 def _earlier_starts(out: Path, run: dict[str, Any]) -> list[Any]:

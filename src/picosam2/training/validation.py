@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from picosam2.dataset import CocoFolder
+from picosam2.data.source import Source
 from picosam2.errors import InputError
 from picosam2.evaluation.protocols import extent_centre
 from picosam2.evaluation.run import choose_objects, evaluate
@@ -33,7 +33,7 @@ class Validator:
         objects: how many objects to measure.
     """
 
-    folder: CocoFolder
+    folder: Source
     out: Path
     objects: int = 150
 
@@ -45,7 +45,7 @@ class Validator:
         """
         groups = choose_objects(self.folder, self.objects, seed=0)
         if not groups:
-            raise InputError(f"{self.folder.path} has no object with a mask to validate on")
+            raise InputError(f"{self.folder.location} has no object with a mask to validate on")
         for photograph, _ in groups:
             photograph.load()
 

@@ -1,0 +1,21 @@
+"""The command line: one verb a capability; PyTorch is imported only by the verbs that need it."""
+
+from __future__ import annotations
+
+import click
+
+from picosam2.cli.base import Cli
+from picosam2.cli.evaluate import evaluate
+from picosam2.cli.export import export
+from picosam2.cli.segment import segment
+from picosam2.cli.train import train
+
+
+@click.group(cls=Cli, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="picosam2")
+def main() -> None:
+    """Segment any object from one click, on any small device."""
+
+
+for verb in (segment, evaluate, train, export):
+    main.add_command(verb)

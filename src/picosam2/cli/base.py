@@ -1,0 +1,75 @@
+"""What the verbs share: one-line errors, the parsing of numbers, common options."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from picosam2.errors import InputError
+from picosam2.weights import DEFAULT_MODEL
+
+POSITIVE = click.IntRange(min=1)
+NATURAL = click.IntRange(min=0)
+
+
+class BadInput(click.ClickException):
+    """One line on standard error, exit code 2."""
+
+    exit_code = 2
+
+
+class Cli(click.Group):
+    """Bad input and missing extras are one line and exit code 2, without a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a verb."""
+        try:
+            return super().invoke(ctx)
+        except InputError as error:
+            message = str(error)
+        except ModuleNotFoundError as error:
+            package = (error.name or "").split(".")[0]
+            extra = {"onnx": "export", "transformers": "teacher", "ray": "scale"}.get(
+                package, "train"
+            )
+            if package == "picosam2":
+                raise
+            message = f"this command needs {package}: pip install 'picosam2[{extra}]'"
+        except OSError as error:
+            message = f"{error.filename or 'input/output'}: {error.strerror or error}"
+        raise BadInput(" ".join(message.split()))
+
+
+def floats(count: int) -> Callable[..., tuple[float, ...] | None]:
+    """A click callback that reads ``count`` numbers separated by commas."""
+
+    def parse(_: click.Context, __: click.Parameter, value: str | None) -> Any:
+        if value is None:
+            return None
+        try:
+            numbers = tuple(float(part) for part in value.split(","))
+        except ValueError:
+            numbers = ()
+        if len(numbers) != count:
+            raise click.BadParameter(f"give {count} numbers separated by commas, not {value!r}")
+        return numbers
+
+    return parse
+
+
+def say(message: str) -> None:
+    """A line for people, on standard error: standard output is for results."""
+    click.echo(message, err=True)
+
+
+weights_option = click.option(
+    "--weights",
+    default=DEFAULT_MODEL,
+    show_default=True,
+    help="int8 or fp32 (in the package), or an .onnx or .safetensors file.",
+)
+threads_option = click.option(
+    "--threads", type=NATURAL, default=0, show_default="all cores", help="CPU threads."
+)

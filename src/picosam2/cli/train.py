@@ -1,0 +1,64 @@
+"""The verb ``train``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from picosam2.cli.base import NATURAL, POSITIVE
+
+
+@click.command()
+@click.option(
+    "--data",
+    "data",
+    required=True,
+    multiple=True,
+    metavar="DIR[:SHARE]",
+    help="Folder in COCO format, and its share of the samples (default: by its objects). Repeat.",
+)
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder of the run.")
+@click.option("--samples", type=POSITIVE, default=300_000, show_default=True, help="Crops to see.")
+@click.option("--batch", type=POSITIVE, default=32, show_default=True, help="Crops a step.")
+@click.option(
+    "--lr",
+    default=2e-3,
+    show_default=True,
+    help="Peak learning rate.",
+)
+@click.option(
+    "--sizes",
+    default="48:.13,64:.52,96:.35",
+    show_default=True,
+    metavar="SIDE:SHARE,...",
+    help="Crop sides in pixels, in order, and their shares of the samples.",
+)
+@click.option("--seed", type=NATURAL, default=0, show_default=True)
+@click.option(
+    "--init", type=click.Path(path_type=Path), help="Weights to start from (safetensors)."
+)
+@click.option("--val", type=click.Path(path_type=Path), help="Folder to validate on now and then.")
+@click.option("--processes", type=POSITIVE, help="Worker processes.  [default: one a core]")
+def train(
+    data: tuple[str, ...],
+    out: Path,
+    samples: int,
+    batch: int,
+    lr: float,
+    sizes: str,
+    seed: int,
+    init: Path | None,
+    val: Path | None,
+    processes: int | None,
+) -> None:
+    """Train the network on annotated photographs.
+
+    Run the same command again to go on after a stop; another --samples then stretches or shortens
+    the schedule. The result is OUT/weights.safetensors.
+    """
+    from picosam2.training.config import TrainConfig, parse_sizes
+    from picosam2.training.run import run_training
+
+    config = TrainConfig(samples, batch, parse_sizes(sizes), lr, seed=seed)
+    run_training(data, out, config, init, val, processes)

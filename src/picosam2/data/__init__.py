@@ -1,0 +1,1 @@
+"""Photographs and their objects, from wherever they come, as one kind of record."""

@@ -1,0 +1,101 @@
+"""One photograph with its annotated objects: what training and evaluation read."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from picosam2.data.rle import decode_rle
+from picosam2.data.schema import Annotation, Record
+from picosam2.errors import InputError
+
+MIN_TEACHER_IOU = 0.75
+MIN_TEACHER_STABILITY = 0.75
+
+
+class Blob(Protocol):
+    """Bytes that lie somewhere."""
+
+    def read(self) -> bytes:
+        """All of them."""
+
+    def __str__(self) -> str:
+        """Where they lie, for messages."""
+
+
+@dataclass(frozen=True)
+class Photograph:
+    """One photograph with its annotated objects.
+
+    Args:
+        record: its size, names and objects.
+        encoded: its JPEG (or any other image) file.
+    """
+
+    record: Record
+    encoded: Blob
+
+    @property
+    def image_id(self) -> int:
+        """Id of the image where it came from."""
+        return self.record.image.image_id
+
+    @property
+    def width(self) -> int:
+        """In pixels, as stored."""
+        return self.record.image.width
+
+    @property
+    def height(self) -> int:
+        """In pixels, as stored."""
+        return self.record.image.height
+
+    @property
+    def native_scale(self) -> float:
+        """Stored size / original size; 1 where the photograph was not reduced."""
+        original = self.record.image.original_size
+        return self.width / original[0] if original else 1.0
+
+    @property
+    def objects(self) -> list[Annotation]:
+        """The objects that have a mask; a teacher's only where it is sure of it."""
+        return [a for a in self.record.annotations if a.segmentation is not None and _is_sure(a)]
+
+    def load(self) -> NDArray[np.uint8]:
+        """The pixels, H×W×3 uint8 RGB.
+
+        EXIF rotation is not applied: masks are drawn on the stored pixels.
+
+        Raises:
+            InputError: the file is missing or broken, or its size is not the annotated one.
+        """
+        try:
+            with Image.open(io.BytesIO(self.encoded.read())) as image:
+                pixels = np.asarray(image.convert("RGB"))
+        # Pillow's decoders raise OSError, SyntaxError, ValueError and more for damaged files.
+        except Exception as error:
+            raise InputError(f"cannot read the photograph {self.encoded}: {error}") from None
+        if pixels.shape[:2] != (self.height, self.width):
+            raise InputError(
+                f"{self.encoded} is {pixels.shape[1]}×{pixels.shape[0]} but its annotation says "
+                f"{self.width}×{self.height}: repair the annotation file"
+            )
+        return pixels
+
+    def mask(self, annotation: Annotation) -> NDArray[np.bool_]:
+        """The mask of one of ``objects``, H×W bool."""
+        if annotation.segmentation is None:
+            raise ValueError(f"annotation {annotation.id} has no mask")
+        return decode_rle(annotation.segmentation)
+
+
+def _is_sure(annotation: Annotation) -> bool:
+    iou, stability = annotation.predicted_iou, annotation.stability_score
+    return (iou is None or iou >= MIN_TEACHER_IOU) and (
+        stability is None or stability >= MIN_TEACHER_STABILITY
+    )
