@@ -19,9 +19,12 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from sam2 import Sam2
 
 from picosam2 import Predictor
+from picosam2.labelling.photograph import ask
+from picosam2.teacher.base import click_prompts
+from picosam2.teacher.fetch import fetch_teacher
+from picosam2.teacher.onnx import OnnxTeacher
 
 PHOTO = Path(__file__).parent.parent / "examples" / "images" / "coffee.jpg"
 SIZE = (640, 480)
@@ -42,14 +45,16 @@ def main() -> None:
     arguments = parser.parse_args()
     image = np.asarray(Image.open(PHOTO).convert("RGB").resize(SIZE))
     predictor = Predictor.from_pretrained(arguments.weights, threads=1)
-    sam2 = Sam2(threads=1)
+    fetch_teacher()
+    sam2 = OnnxTeacher(threads=1)
 
     def pico_click() -> None:
         predictor.set_image(image)
         predictor.predict([CLICK], [1], multimask_output=False)
 
     def sam2_click() -> None:
-        sam2.first_click(image, *CLICK)
+        sam2.set_image(image)
+        next(ask(sam2, click_prompts([CLICK]), image.shape[:2]))
 
     pico_click()
     sam2_click()

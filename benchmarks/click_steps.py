@@ -15,7 +15,7 @@ from tqdm import tqdm
 from picosam2 import Predictor, PredictorConfig
 from picosam2.data.source import open_source
 from picosam2.evaluation.metrics import summarise
-from picosam2.evaluation.protocols import most_interior_pixel
+from picosam2.masks import most_interior_pixel
 from picosam2.evaluation.run import choose_objects
 from picosam2.masks import mask_iou
 from picosam2.output import write_json

@@ -49,3 +49,33 @@ def cat() -> np.ndarray:
 def predictor() -> Predictor:
     """The shipped INT8 model."""
     return Predictor.from_pretrained(threads=1)
+
+
+@pytest.fixture(scope="session")
+def random_sam2(tmp_path_factory) -> str:
+    """A Sam2Model with 110,000 random weights, large enough for masks of all sizes."""
+    torch = pytest.importorskip("torch")
+    transformers = pytest.importorskip("transformers")
+    torch.manual_seed(0)
+    hidden = 32
+    backbone = transformers.Sam2HieraDetConfig(
+        hidden_size=8, num_attention_heads=1, blocks_per_stage=[1] * 4, global_attention_blocks=[],
+        embed_dim_per_stage=[8, 16, 32, 64], num_attention_heads_per_stage=[1] * 4,
+    )  # fmt: skip
+    config = transformers.Sam2Config(
+        vision_config=transformers.Sam2VisionConfig(
+            backbone_config=backbone, backbone_channel_list=[64, 32, 16, 8], fpn_hidden_size=hidden
+        ),
+        prompt_encoder_config={"hidden_size": hidden},
+        mask_decoder_config={
+            "hidden_size": hidden, "mlp_dim": 32, "num_attention_heads": 1,
+            "iou_head_hidden_dim": 16,
+        },
+    )  # fmt: skip
+    model = transformers.Sam2Model(config)
+    for parameter in model.parameters():
+        if parameter.ndim > 1:
+            parameter.data *= 6
+    folder = tmp_path_factory.mktemp("sam2")
+    model.save_pretrained(folder)
+    return f"{folder}/"

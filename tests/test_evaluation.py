@@ -11,9 +11,9 @@ from pycocotools import mask as coco_mask
 from picosam2 import Predictor
 from picosam2.data.coco import CocoFolder
 from picosam2.evaluation.metrics import mean_average_precision, summarise
-from picosam2.evaluation.protocols import PROTOCOLS, Case, extent_centre, most_interior_pixel
+from picosam2.evaluation.protocols import PROTOCOLS, Case
 from picosam2.evaluation.run import choose_objects, evaluate
-from picosam2.masks import mask_iou
+from picosam2.masks import extent_centre, mask_iou, most_interior_pixel
 
 
 class Recorder:

@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 
 from picosam2.data.coco import CocoFolder
 from picosam2.errors import InputError
-from picosam2.evaluation.protocols import extent_centre
+from picosam2.masks import extent_centre
 from picosam2.model import ModelConfig
 from picosam2.prompt import Crop, cut
 from picosam2.training.config import TrainConfig, parse_sizes

@@ -1,9 +1,12 @@
-"""Files that are written whole or not at all."""
+"""Files and folders that are written whole or not at all."""
 
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
+import shutil
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,9 +22,11 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     if path.name in ("", "..") or path.is_dir():
         raise InputError(f"cannot write {path}: it is a folder, give a file")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    here = f".{path.name}.{socket.gethostname()}."
+    temporary = path.with_name(f"{here}{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_leftovers(path.parent, here)
         yield temporary
         temporary.replace(path)
     except OSError as error:
@@ -29,3 +34,47 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
+
+
+@contextlib.contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """Give a temporary folder beside ``path``; rename it to ``path`` when the block succeeds.
+
+    Raises:
+        InputError: the path is there and not an empty folder, cannot be written, or the disk is
+            full.
+    """
+    try:
+        if path.name in ("", "..") or (path.exists() and not _is_empty_folder(path)):
+            raise InputError(f"{path} is there already: give a new folder")
+        path = path.resolve()
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        try:
+            temporary.mkdir(parents=True)
+            yield temporary
+            temporary.replace(path)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror or error}") from None
+
+
+def _is_empty_folder(path: Path) -> bool:
+    return path.is_dir() and not any(path.iterdir())
+
+
+def _remove_leftovers(folder: Path, here: str) -> None:
+    """Temporary files of processes of this machine that were killed while they wrote."""
+    if os.name != "posix":
+        return
+    for path in folder.glob(f"{glob.escape(here)}*.tmp"):
+        pid = path.name.removeprefix(here).removesuffix(".tmp")
+        if not pid.isdigit() or not 0 < int(pid) < 2**31:
+            continue
+        try:
+            os.kill(int(pid), 0)
+        except ProcessLookupError:
+            with contextlib.suppress(OSError):
+                path.unlink()
+        except PermissionError:
+            continue

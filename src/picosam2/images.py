@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from picosam2.errors import InputError
 
@@ -30,20 +33,8 @@ def load_image(path: str | Path) -> NDArray[np.uint8]:
         InputError: the file is missing, not an image, truncated or too large.
     """
     try:
-        with warnings.catch_warnings():
-            # Pillow warns from 90 megapixels on; the limit here is ours, checked below.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-            try:
-                with Image.open(path) as image:
-                    if image.width * image.height > MAX_PIXELS:
-                        raise InputError(
-                            f"{path} has {image.width}×{image.height} pixels; "
-                            f"the limit is {MAX_PIXELS // 10**6} megapixels: reduce it first"
-                        )
-                    return to_rgb(image)
-            finally:
-                Image.MAX_IMAGE_PIXELS = limit
+        with open_image(path, str(path)) as image:
+            return to_rgb(image)
     except FileNotFoundError:
         raise InputError(f"no such file: {path}") from None
     except InputError:
@@ -53,9 +44,40 @@ def load_image(path: str | Path) -> NDArray[np.uint8]:
         raise InputError(f"cannot read the image {path}: {error}") from None
 
 
-def to_rgb(image: Image.Image) -> NDArray[np.uint8]:
-    """A PIL image of any mode as upright H×W×3 uint8 RGB."""
-    image = ImageOps.exif_transpose(image)
+@contextlib.contextmanager
+def open_image(source: str | Path | IO[bytes], name: str) -> Iterator[Image.Image]:
+    """Open an image of at most 500 megapixels; Pillow by itself refuses from 179 on.
+
+    Args:
+        source: the file.
+        name: of the file, for messages.
+
+    Raises:
+        InputError: it is larger, or not an image.
+        Exception: what Pillow raises for a damaged one.
+    """
+    with warnings.catch_warnings():
+        # Pillow warns from 90 megapixels on; the limit here is ours.
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            with Image.open(source) as image:
+                if image.width * image.height > MAX_PIXELS:
+                    raise InputError(
+                        f"{name} has {image.width}×{image.height} pixels; "
+                        f"the limit is {MAX_PIXELS // 10**6} megapixels: reduce it first"
+                    )
+                yield image
+        except UnidentifiedImageError:
+            raise InputError(f"{name} is not an image, or of a kind not read here") from None
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
+
+
+def to_rgb(image: Image.Image, upright: bool = True) -> NDArray[np.uint8]:
+    """A PIL image of any mode as H×W×3 uint8 RGB, with its EXIF rotation applied if ``upright``."""
+    if upright:
+        image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I") or image.mode == "F":
         return np.repeat(_to_8_bit(np.asarray(image))[..., None], 3, axis=-1)
     if image.has_transparency_data:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import click
 
 from picosam2.cli.base import Cli
+from picosam2.cli.data import data
 from picosam2.cli.evaluate import evaluate
 from picosam2.cli.export import export
 from picosam2.cli.segment import segment
+from picosam2.cli.teacher import label, teacher
 from picosam2.cli.train import train
 
 
@@ -17,5 +19,5 @@ def main() -> None:
     """Segment any object from one click, on any small device."""
 
 
-for verb in (segment, evaluate, train, export):
+for verb in (segment, evaluate, train, export, data, teacher, label):
     main.add_command(verb)

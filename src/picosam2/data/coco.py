@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Iterator
@@ -53,14 +54,12 @@ class CocoFolder:
         content = annotation_file.read_bytes()
         digest = hashlib.sha256(content)
         teacher_file = self.path / TEACHER_FILE
-        try:
+        with coco_format(self.path):
             coco = json.loads(content)
             if teacher_file.is_file():
                 lines = teacher_file.read_bytes()
                 digest.update(lines)
                 coco["annotations"] = _teacher_annotations(lines.decode())
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise InputError(f"{self.path} is not in COCO format: {error!r}") from None
         self.photographs = [
             Photograph(record, FileBlob(self.path / "images" / record.image.file_name))
             for record in coco_records(coco, self.path)
@@ -94,31 +93,59 @@ def coco_records(coco: dict[str, Any], name: Path) -> list[Record]:
     Raises:
         InputError: it is not in COCO's format, or an annotation is broken.
     """
-    try:
-        categories = {c["id"]: c["name"] for c in coco.get("categories", ())}
-        annotations: dict[int, list[dict[str, Any]]] = {}
-        for annotation in coco.get("annotations", ()):
-            annotations.setdefault(annotation["image_id"], []).append(annotation)
+    with coco_format(name):
+        annotations = group_annotations(coco)
+        categories = category_names(coco)
         return [
-            _record(image, annotations.get(image["id"], []), categories) for image in coco["images"]
+            image_record(image, annotations.get(image["id"], []), categories)
+            for image in coco["images"]
         ]
+
+
+@contextlib.contextmanager
+def coco_format(name: Path) -> Iterator[None]:
+    """Turn what broken annotations raise into one line about the file ``name``."""
+    try:
+        yield
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        reason = error if type(error) is ValueError else repr(error)
+        reason = error if isinstance(error, ValueError) else repr(error)
         raise InputError(f"{name} is not in COCO format: {reason}") from None
 
 
-def _record(
+def group_annotations(coco: dict[str, Any]) -> dict[int, list[dict[str, Any]]]:
+    """The annotations of an annotation file by the id of their image."""
+    annotations: dict[int, list[dict[str, Any]]] = {}
+    for annotation in coco.get("annotations", ()):
+        annotations.setdefault(annotation["image_id"], []).append(annotation)
+    return annotations
+
+
+def category_names(coco: dict[str, Any]) -> dict[int, str]:
+    """The names of an annotation file's classes by their ids."""
+    return {c["id"]: c["name"] for c in coco.get("categories", ())}
+
+
+def image_record(
     image: dict[str, Any], annotations: list[dict[str, Any]], categories: dict[int, str]
 ) -> Record:
+    """The record of one image of an annotation file.
+
+    Raises:
+        ValueError, KeyError, TypeError, AttributeError: an annotation is broken.
+    """
     original = image.get("original_size")
+    file_name, split = image.get("file_name"), image.get("split")
+    if not file_name:
+        # LVIS has only the address, which ends in COCO's split and name.
+        folder, name = image["coco_url"].split("/")[-2:]
+        file_name, split = f"{folder}/{name}", split or folder
     info = ImageInfo(
         image["id"],
         image["width"],
         image["height"],
-        # LVIS has no file_name, only the address.
-        image.get("file_name") or "/".join(image["coco_url"].split("/")[-2:]),
+        file_name,
         tuple(original) if original else None,
-        image.get("split"),
+        split,
     )
     record = Record(info, [_annotation(a, info, categories) for a in annotations])
     check_record(record)
@@ -143,7 +170,8 @@ def _annotation(
         if "area" in annotation
         else float(rle_area(rle) if rle else 0),
         iscrowd=int(annotation.get("iscrowd", 0)),
-        source=annotation.get("source", "human"),
+        # Other people's files name other things a source; what is not a teacher's is a person's.
+        source="teacher" if annotation.get("source") == "teacher" else "human",
         category_id=category,
         category=categories.get(category) if category is not None else None,
         predicted_iou=annotation.get("predicted_iou"),

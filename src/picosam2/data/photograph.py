@@ -8,11 +8,11 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from picosam2.data.rle import decode_rle
-from picosam2.data.schema import Annotation, Record
+from picosam2.data.schema import Annotation, Record, TeacherMask
 from picosam2.errors import InputError
+from picosam2.images import open_image
 
 MIN_TEACHER_IOU = 0.75
 MIN_TEACHER_STABILITY = 0.75
@@ -64,7 +64,7 @@ class Photograph:
     @property
     def objects(self) -> list[Annotation]:
         """The objects that have a mask; a teacher's only where it is sure of it."""
-        return [a for a in self.record.annotations if a.segmentation is not None and _is_sure(a)]
+        return [a for a in self.record.annotations if a.segmentation is not None and is_sure(a)]
 
     def load(self) -> NDArray[np.uint8]:
         """The pixels, H×W×3 uint8 RGB.
@@ -75,7 +75,7 @@ class Photograph:
             InputError: the file is missing or broken, or its size is not the annotated one.
         """
         try:
-            with Image.open(io.BytesIO(self.encoded.read())) as image:
+            with open_image(io.BytesIO(self.encoded.read()), str(self.encoded)) as image:
                 pixels = np.asarray(image.convert("RGB"))
         # Pillow's decoders raise OSError, SyntaxError, ValueError and more for damaged files.
         except Exception as error:
@@ -94,8 +94,9 @@ class Photograph:
         return decode_rle(annotation.segmentation)
 
 
-def _is_sure(annotation: Annotation) -> bool:
-    iou, stability = annotation.predicted_iou, annotation.stability_score
+def is_sure(answer: Annotation | TeacherMask) -> bool:
+    """Whether a mask is good enough to train on; a human's always is."""
+    iou, stability = answer.predicted_iou, answer.stability_score
     return (iou is None or iou >= MIN_TEACHER_IOU) and (
         stability is None or stability >= MIN_TEACHER_STABILITY
     )

@@ -14,7 +14,10 @@ def decode_record(content: bytes) -> Record:
     Raises:
         ValueError: not JSON, not this schema, or values that contradict each other; one line.
     """
-    record = msgspec.json.decode(content, type=Record)
+    try:
+        record = msgspec.json.decode(content, type=Record)
+    except ValueError as error:
+        raise ValueError(f"its record is broken: {error}") from None
     check_record(record)
     return record
 

@@ -8,22 +8,21 @@ header and drops what it cannot pair; here every loss is counted and named.
 from __future__ import annotations
 
 import contextlib
+import glob
 import io
 import re
 import tarfile
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import IO
 
 import fsspec
-from PIL import Image
 
 from picosam2.data.records import decode_record, encode_record
 from picosam2.data.schema import Record
+from picosam2.data.storage import is_address, readable, writing
 from picosam2.errors import InputError
-from picosam2.files import replacing
+from picosam2.images import open_image
 
 PHOTOGRAPH, RECORD, SOFT = "jpg", "json", "soft.png"
 # WebDataset's rule: the key ends at the first dot of the name.
@@ -91,21 +90,21 @@ def find_shards(location: str) -> list[str]:
     with readable(location):
         fs, path = fsspec.url_to_fs(location)
         one = path.endswith(".tar") and fs.isfile(path)
-        found = [path] if one else sorted(fs.glob(f"{path}/*.tar"))
+        found = [path] if one else sorted(fs.glob(f"{glob.escape(path)}/*.tar"))
         if not found:
             raise InputError(f"no shards (*.tar) in {location}")
-        return [fs.unstrip_protocol(name) if "://" in location else name for name in found]
+        return [fs.unstrip_protocol(name) if is_address(location) else name for name in found]
 
 
-@contextlib.contextmanager
-def readable(location: str) -> Iterator[None]:
-    """Turn what file systems raise into one line about ``location``."""
-    try:
-        yield
-    except InputError:
-        raise
-    except (OSError, ValueError, ImportError) as error:
-        raise InputError(f"cannot read {location}: {error}") from None
+def count_photographs(shard: str) -> int:
+    """Photographs in a shard, by its names alone; 0 for one that cannot be read.
+
+    Raises:
+        InputError: the shard cannot be opened.
+    """
+    with readable(shard), fsspec.open(shard, "rb") as stream:
+        members = _members(stream, shard, Problems())
+        return sum(name.lower().endswith((".jpg", ".jpeg")) for name, _ in members)
 
 
 def read_shard(shard: str, problems: Problems, photographs: bool = True) -> Iterator[Sample]:
@@ -180,7 +179,7 @@ def _checked_sample(
 
 def _check_jpeg(content: bytes, record: Record) -> None:
     """Header, size and end; decoding it all would take fifty times as long."""
-    with Image.open(io.BytesIO(content)) as image:
+    with open_image(io.BytesIO(content), "the photograph") as image:
         size = image.size
     if size != (record.image.width, record.image.height):
         raise ValueError(f"the photograph is {size[0]}×{size[1]}, its JSON says otherwise")
@@ -223,18 +222,5 @@ def writing_shard(location: str) -> Iterator[ShardWriter]:
     Raises:
         InputError: it cannot be written.
     """
-    with contextlib.ExitStack() as stack:
-        if "://" in location:
-            folder = stack.enter_context(tempfile.TemporaryDirectory())
-            path = Path(folder) / "shard.tar"
-        else:
-            path = stack.enter_context(replacing(Path(location)))
-        with tarfile.open(path, "w") as tar:
-            yield ShardWriter(tar)
-        if "://" in location:
-            try:
-                fs, address = fsspec.url_to_fs(location)
-                fs.makedirs(address.rpartition("/")[0], exist_ok=True)
-                fs.put_file(str(path), address)
-            except (OSError, ValueError, ImportError) as error:
-                raise InputError(f"cannot write {location}: {error}") from None
+    with writing(location) as path, tarfile.open(path, "w") as tar:
+        yield ShardWriter(tar)

@@ -15,6 +15,7 @@ from picosam2.data.coco import CocoFolder
 from picosam2.data.photograph import Photograph
 from picosam2.data.records import encode_record
 from picosam2.data.shards import Problems, find_shards, read_shard
+from picosam2.data.storage import is_address
 
 
 class Source(Protocol):
@@ -86,8 +87,7 @@ def open_source(location: str | Path) -> Source:
         InputError: it is none of these, or cannot be read.
     """
     path = Path(location)
-    is_local = "://" not in str(location)
-    if is_local and path.suffix != ".tar" and not any(path.glob("*.tar")):
+    if not is_address(str(location)) and path.suffix != ".tar" and not any(path.glob("*.tar")):
         return CocoFolder(path)
     folder = ShardFolder(location)
     say_problems(folder.problems)

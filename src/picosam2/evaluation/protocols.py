@@ -12,11 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from scipy import ndimage
 
 from picosam2.data.schema import Annotation
 from picosam2.errors import InputError
-from picosam2.masks import mask_iou
+from picosam2.masks import extent_centre, mask_iou, most_interior_pixel
 from picosam2.predictor import Predictor
 from picosam2.prompt import CROP_SIZE, Crop, cut
 
@@ -36,28 +35,6 @@ class Case:
     mask: NDArray[np.bool_]
     annotation: Annotation
     native_scale: float
-
-
-def extent_centre(mask: NDArray[np.bool_]) -> tuple[int, int]:
-    """The pixel the paper's crop is centred on, as (x, y).
-
-    The middle of the mask's extent, ``(min + max) // 2`` per axis, or, where that is off the mask,
-    the mask's pixel nearest to it (the first in row-major order).
-    """
-    rows, columns = np.nonzero(mask)
-    y, x = (rows.min() + rows.max()) // 2, (columns.min() + columns.max()) // 2
-    nearest = ((rows - y) ** 2 + (columns - x) ** 2).argmin()
-    return int(columns[nearest]), int(rows[nearest])
-
-
-def most_interior_pixel(mask: NDArray[np.bool_]) -> tuple[int, int]:
-    """The pixel farthest from the mask's edge, as (x, y); the first in row-major order.
-
-    By the exact Euclidean distance transform; the image border counts as outside.
-    """
-    distance = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
-    y, x = np.unravel_index(distance.argmax(), mask.shape)
-    return int(x), int(y)
 
 
 def crop96(predictor: Predictor, case: Case) -> tuple[float, float]:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from picosam2.data.source import Source
 from picosam2.errors import InputError
-from picosam2.evaluation.protocols import most_interior_pixel
+from picosam2.masks import most_interior_pixel
 from picosam2.prompt import CROP_SIZE, Crop, box_crop, cut
 
 

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from picosam2.data.source import Source
 from picosam2.errors import InputError
-from picosam2.evaluation.protocols import extent_centre
+from picosam2.masks import extent_centre
 from picosam2.training.mipmaps import ALIGN, Mipmaps
 
 CLICKS = 32

@@ -10,9 +10,9 @@ from PIL import Image
 
 from picosam2.data.source import Source
 from picosam2.errors import InputError
-from picosam2.evaluation.protocols import extent_centre
 from picosam2.evaluation.run import choose_objects, evaluate
 from picosam2.files import replacing
+from picosam2.masks import extent_centre
 from picosam2.model import PicoSAM2
 from picosam2.overlay import draw_overlay
 from picosam2.predictor import Predictor

@@ -1,0 +1,160 @@
+"""The verb ``data``: photographs and masks of any source into shards, and out of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from picosam2.cli.base import NATURAL, POSITIVE, say
+
+FORMATS = ("coco", "lvis", "voc", "sa1b", "masks", "photos")
+SPLITS = ("val2017", "train2017")
+
+
+@click.group()
+def data() -> None:
+    """Bring photographs and masks into shards, look into them, take them out."""
+
+
+@data.command("import")
+@click.argument("format", type=click.Choice(FORMATS))
+@click.argument("source", metavar="SRC")
+@click.option(
+    "--out", required=True, help="New folder of the shards, a path or an address (s3://...)."
+)
+@click.option(
+    "--split", help="Of the source: val2017, train, ... The shards get its name.", metavar="NAME"
+)
+@click.option("--max-side", type=POSITIVE, help="Reduce photographs whose longest side is longer.")
+@click.option("--limit", type=POSITIVE, help="Take only N photographs, drawn at random.")
+@click.option("--seed", type=NATURAL, default=0, show_default=True, help="Of --limit.")
+@click.option(
+    "--per-shard", type=POSITIVE, default=500, show_default=True, help="Photographs a shard."
+)
+def import_(
+    format: str,
+    source: str,
+    out: str,
+    split: str | None,
+    max_side: int | None,
+    limit: int | None,
+    seed: int,
+    per_shard: int,
+) -> None:
+    """Write the photographs of SRC into new shards.
+
+    \b
+    coco    images/ + instances.json, or annotations/instances_SPLIT.json + SPLIT/
+    lvis    lvis_v1_SPLIT.json with COCO's folders, or images/ + instances.json
+    voc     a folder such as VOCdevkit/VOC2012
+    sa1b    SA-1B's tars, or any shards
+    masks   images/NAME.* with masks/NAME.png or masks/NAME/*.png
+    photos  every image file below SRC, without annotation
+
+    What is damaged or does not fit its annotation is left out and named.
+    """  # noqa: D301 (click's mark for lines that stay as they are)
+    from picosam2.data.import_run import ImportOptions, import_photographs
+    from picosam2.data.shards import Problems
+    from picosam2.data.source import say_problems
+
+    problems = Problems()
+    options = ImportOptions(split, max_side, limit, seed, per_shard)
+    try:
+        report = import_photographs(format, source, out, options, problems)
+    finally:
+        say_problems(problems)
+    say(
+        f"{out}: {report.photographs} photographs, {report.objects} objects, {report.shards} shards"
+    )
+    _say_left_out(problems.messages, report.vanished, "objects that vanish at this size")
+
+
+@data.command()
+@click.argument("location")
+@click.option("--json", "json_file", metavar="FILE", help="Write the counts as JSON; - for stdout.")
+def index(location: str, json_file: str | None) -> None:
+    """Count what is in LOCATION: shards, one shard, or a folder in COCO format.
+
+    Damaged members of shards are named and counted; they are no error.
+    """
+    from picosam2.data.source import ShardFolder, count_annotations, open_source
+    from picosam2.output import write_json
+
+    source = open_source(location)
+    left_out = source.problems.messages if isinstance(source, ShardFolder) else []
+    counts = count_annotations(source) | {"left_out": left_out}
+    for line in _count_lines(counts):
+        # Standard output is for the JSON where that is asked for there.
+        click.echo(line, err=json_file == "-")
+    if json_file is not None:
+        write_json(json_file, counts)
+
+
+def _count_lines(counts: dict[str, Any]) -> list[str]:
+    sides = counts["longest_side"]
+    figures = {
+        "photographs": counts["images"],
+        "longest side": f"{sides['min']} to {sides['max']}, median {sides['median']} pixels"
+        if sides
+        else "-",
+        "splits": _pairs(counts["splits"]),
+        "objects": counts["objects"],
+        "crowds": counts["crowds"],
+        "masks": _pairs(counts["masks"]),
+        "only boxes": counts["only_boxes"],
+        "teacher's answers": counts["teacher_prompts"],
+        "soft targets": counts["soft_targets"],
+        "left out": len(counts["left_out"]),
+        "SHA-256": counts["sha256"],
+    }
+    return [f"{name:18} {figure}" for name, figure in figures.items()]
+
+
+def _say_left_out(named: list[str], others: int, what: str) -> None:
+    if named:
+        say(f"left out: {len(named)}, named above")
+    if others:
+        say(f"left out: {others} {what}")
+
+
+def _pairs(counts: dict[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in counts.items()) or "0"
+
+
+@data.command("export")
+@click.argument("shards")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="New folder.")
+def export_(shards: str, out: Path) -> None:
+    """Write SHARDS (a folder or a .tar) as a folder in COCO format: images/ + instances.json."""
+    from picosam2.data.coco_export import export_coco
+    from picosam2.data.shards import Problems
+    from picosam2.data.source import say_problems
+
+    problems = Problems()
+    try:
+        report = export_coco(shards, out, problems)
+    finally:
+        say_problems(problems)
+    say(f"{out}: {report.photographs} photographs, {report.objects} objects")
+    _say_left_out(problems.messages, report.answers, "teacher's answers, which COCO cannot hold")
+
+
+@data.command()
+@click.argument("dataset", type=click.Choice(["coco"]))
+@click.option("--split", type=click.Choice(SPLITS), default=SPLITS[0], show_default=True)
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be fetched.")
+def download(dataset: str, split: str, out: Path, dry_run: bool) -> None:
+    """Fetch COCO's photographs and annotations, check and unpack them.
+
+    Run the same command again to go on after a stop.
+    """
+    from picosam2.data.download import ANNOTATIONS, IMAGES, download_coco
+
+    for archive in (IMAGES[split], ANNOTATIONS):
+        click.echo(f"{archive.url}  {archive.size / 1e6:,.0f} MB  SHA-256 {archive.sha256}")
+    if not dry_run:
+        download_coco(split, out)
+    say(f"then: picosam2 data import {dataset} {out} --split {split} --out {out / 'shards'}")

@@ -1,0 +1,37 @@
+"""A photograph that an importer has found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from picosam2.data.picture import Picture
+from picosam2.data.schema import Record
+
+
+class Found(NamedTuple):
+    """What an importer read of one photograph.
+
+    Args:
+        record: its facts and objects.
+        picture: the bytes of its file, or its pixels.
+        soft: the tiles of a teacher's logits, where there are any.
+    """
+
+    record: Record
+    picture: Picture
+    soft: bytes | None = None
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A photograph that is listed and not read yet.
+
+    Args:
+        name: of its file in the source; its stem becomes the key in the shard.
+        read: reads it; whatever it raises is the reason to leave the photograph out.
+    """
+
+    name: str
+    read: Callable[[], Found]

@@ -1,0 +1,48 @@
+"""Photographs without annotation."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from picosam2.data.importers.candidate import Candidate, Found
+from picosam2.data.picture import read_upright
+from picosam2.data.schema import ImageInfo, Record
+from picosam2.data.shards import Problems
+from picosam2.errors import InputError
+
+# HEIC is listed although Pillow cannot read it: such files are then named, not passed over.
+SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".jp2", ".avif"}
+SUFFIXES |= {".heic", ".heif", ".ppm", ".pgm"}
+
+
+def find_photos(source: str, split: str | None, _problems: Problems) -> list[Candidate]:
+    """Every image file below a folder, sorted.
+
+    Raises:
+        InputError: it is not a folder.
+    """
+    folder = Path(source)
+    if not folder.is_dir():
+        raise InputError(f"no folder {folder}: give a folder of photographs")
+    return [
+        Candidate(path.relative_to(folder).as_posix(), partial(_read, path, folder, number, split))
+        for number, path in enumerate(image_files(folder), start=1)
+    ]
+
+
+def image_files(folder: Path) -> list[Path]:
+    """The files below a folder that are named as images, sorted; hidden ones are passed over."""
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in SUFFIXES
+        and path.is_file()
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    )
+
+
+def _read(path: Path, folder: Path, image_id: int, split: str | None) -> Found:
+    picture, (width, height) = read_upright(path)
+    name = path.relative_to(folder).as_posix()
+    return Found(Record(ImageInfo(image_id, width, height, name, split=split), []), picture)

@@ -1,0 +1,101 @@
+"""Pascal VOC's segmentation: one picture of object numbers and one of class numbers."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from picosam2.data.importers.candidate import Candidate, Found
+from picosam2.data.importers.objects import mask_annotation
+from picosam2.data.schema import ImageInfo, Record
+from picosam2.data.shards import Problems
+from picosam2.errors import InputError
+
+# In VOC's own order: numbers 1 to 20.
+CLASSES = (
+    "aeroplane",
+    "bicycle",
+    "bird",
+    "boat",
+    "bottle",
+    "bus",
+    "car",
+    "cat",
+    "chair",
+    "cow",
+    "diningtable",
+    "dog",
+    "horse",
+    "motorbike",
+    "person",
+    "pottedplant",
+    "sheep",
+    "sofa",
+    "train",
+    "tvmonitor",
+)
+BACKGROUND, VOID = 0, 255
+
+
+def find_voc(source: str, split: str | None, _problems: Problems) -> list[Candidate]:
+    """The photographs that have a ``SegmentationObject``, or those of a split's list.
+
+    Raises:
+        InputError: it is not VOC's layout, or has no such split.
+    """
+    folder = Path(source)
+    for name in ("JPEGImages", "SegmentationObject"):
+        if not (folder / name).is_dir():
+            raise InputError(f"no {folder / name}: give a folder such as VOCdevkit/VOC2012")
+    if split is None:
+        names = sorted(path.stem for path in (folder / "SegmentationObject").glob("*.png"))
+    else:
+        names = _names_of(folder / "ImageSets" / "Segmentation", split)
+    return [
+        Candidate(f"{name}.jpg", partial(_read, folder, name, number, split))
+        for number, name in enumerate(names, start=1)
+    ]
+
+
+def _names_of(folder: Path, split: str) -> list[str]:
+    lists = {path.stem: path for path in folder.glob("*.txt")}
+    if split not in lists:
+        known = ", ".join(sorted(lists)) or "none"
+        raise InputError(f"no split {split!r} in {folder}: there are {known}")
+    return lists[split].read_text().split()
+
+
+def _read(folder: Path, name: str, image_id: int, split: str | None) -> Found:
+    photograph = folder / "JPEGImages" / f"{name}.jpg"
+    objects = _numbers(folder / "SegmentationObject" / f"{name}.png")
+    class_file = folder / "SegmentationClass" / f"{name}.png"
+    classes = _numbers(class_file) if class_file.is_file() else np.zeros_like(objects)
+    if classes.shape != objects.shape:
+        raise ValueError("its SegmentationClass and SegmentationObject have different sizes")
+    annotations = []
+    for number in np.unique(objects).tolist():
+        if number not in (BACKGROUND, VOID):
+            mask = objects == number
+            annotations.append(mask_annotation(image_id, number, mask, *_class(classes[mask])))
+    height, width = objects.shape
+    info = ImageInfo(image_id, width, height, photograph.name, split=split)
+    return Found(Record(info, annotations), photograph.read_bytes())
+
+
+def _numbers(path: Path) -> NDArray[np.uint8]:
+    """The palette's numbers, H×W uint8, not its colours."""
+    with Image.open(path) as image:
+        if image.mode not in ("P", "L"):
+            raise ValueError(f"{path.parent.name}/{path.name} has colours instead of numbers")
+        return np.asarray(image)
+
+
+def _class(numbers: NDArray[np.uint8]) -> tuple[int | None, str | None]:
+    """The class most pixels of an object have."""
+    counts = np.bincount(numbers, minlength=VOID + 1)
+    number = int(counts[1 : len(CLASSES) + 1].argmax()) + 1
+    return (number, CLASSES[number - 1]) if counts[number] else (None, None)

@@ -1,0 +1,62 @@
+"""Paths and addresses alike: local files, and any file system of ``fsspec`` (``s3://``, ...)."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import fsspec
+
+from picosam2.errors import InputError
+from picosam2.files import replacing
+
+
+def is_address(location: str) -> bool:
+    """Whether it is an address and not a local path."""
+    return "://" in location
+
+
+@contextlib.contextmanager
+def readable(location: str) -> Iterator[None]:
+    """Turn what file systems raise into one line about ``location``."""
+    try:
+        yield
+    except InputError:
+        raise
+    except (OSError, ValueError, ImportError) as error:
+        raise InputError(f"cannot read {location}: {error}") from None
+
+
+def exists(location: str) -> bool:
+    """Whether there is a file.
+
+    Raises:
+        InputError: the file system cannot be asked.
+    """
+    with readable(location):
+        fs, path = fsspec.url_to_fs(location)
+        return bool(fs.isfile(path))
+
+
+@contextlib.contextmanager
+def writing(location: str) -> Iterator[Path]:
+    """A local path to write to; it appears as ``location`` when the block succeeds.
+
+    Raises:
+        InputError: it cannot be written, or the disk is full.
+    """
+    if not is_address(location):
+        with replacing(Path(location)) as path:
+            yield path
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "content"
+        yield path
+        try:
+            fs, address = fsspec.url_to_fs(location)
+            fs.makedirs(address.rpartition("/")[0], exist_ok=True)
+            fs.put_file(str(path), address)
+        except (OSError, ValueError, ImportError) as error:
+            raise InputError(f"cannot write {location}: {error}") from None

@@ -1,0 +1,1 @@
+"""A teacher's answers about photographs, written into shards."""

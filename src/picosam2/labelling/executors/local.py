@@ -1,0 +1,80 @@
+"""Worker processes on this machine; a single one works right here."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from typing import TYPE_CHECKING
+
+from picosam2.errors import InputError
+from picosam2.labelling.config import LabelConfig
+from picosam2.labelling.shard import Job, Labelled, label_shard
+from picosam2.teacher import load_teacher
+from picosam2.teacher.base import Teacher
+
+if TYPE_CHECKING:
+    from multiprocessing.queues import SimpleQueue
+
+    from picosam2.labelling.executors import Progress
+
+POLL_SECONDS = 0.5
+
+
+def label_locally(
+    jobs: list[Job], teacher: str, config: LabelConfig, workers: int, progress: Progress
+) -> Iterator[Labelled]:
+    """Label shards on this machine; see ``Executor``.
+
+    Raises:
+        InputError: bad input, or a worker died.
+    """
+    if workers == 1 or len(jobs) < 2:
+        loaded = load_teacher(teacher)
+        for job in jobs:
+            yield label_shard(job, loaded, config, progress)
+        return
+    # Forked threads of ONNX Runtime do not work.
+    context = multiprocessing.get_context("spawn")
+    counts: SimpleQueue[int] = context.SimpleQueue()
+    pool = ProcessPoolExecutor(
+        workers, context, _start_worker, (teacher, config, counts, os.getpid())
+    )
+    try:
+        waiting = {pool.submit(_label, job) for job in jobs}
+        while waiting:
+            done, waiting = wait(waiting, POLL_SECONDS, FIRST_COMPLETED)
+            while not counts.empty():
+                progress(counts.get())
+            for future in done:
+                yield future.result()
+    except BrokenProcessPool:
+        raise InputError("a worker died (out of memory?); run it again to go on") from None
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+_teacher: Teacher
+_config: LabelConfig
+_counts: SimpleQueue[int]
+
+
+def _start_worker(teacher: str, config: LabelConfig, counts: SimpleQueue[int], parent: int) -> None:
+    global _teacher, _config, _counts
+    threading.Thread(target=_follow, args=(parent,), daemon=True).start()
+    _teacher, _config, _counts = load_teacher(teacher), config, counts
+
+
+def _follow(parent: int) -> None:
+    """A worker whose parent was killed would wait for work for ever."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
+
+
+def _label(job: Job) -> Labelled:
+    return label_shard(job, _teacher, _config, _counts.put)

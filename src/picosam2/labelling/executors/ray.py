@@ -1,0 +1,57 @@
+"""A Ray cluster: one teacher an actor; the shard of an actor that dies is done again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import ray
+from ray.util import ActorPool
+
+from picosam2.errors import InputError
+from picosam2.labelling.config import LabelConfig
+from picosam2.labelling.shard import Job, Labelled, label_shard
+from picosam2.teacher import load_teacher
+
+if TYPE_CHECKING:
+    from picosam2.labelling.executors import Progress
+
+
+class Labeller:
+    """A teacher that waits for shards."""
+
+    def __init__(self, teacher: str, config: LabelConfig) -> None:
+        self._teacher = load_teacher(teacher)
+        self._config = config
+
+    def label(self, job: Job) -> tuple[Labelled, list[int]]:
+        """Label one shard; also the numbers of objects of its photographs."""
+        counts: list[int] = []
+        return label_shard(job, self._teacher, self._config, counts.append), counts
+
+
+def label_with_ray(
+    jobs: list[Job], teacher: str, config: LabelConfig, workers: int, progress: Progress
+) -> Iterator[Labelled]:
+    """Label shards on the cluster of ``$RAY_ADDRESS``, or on a Ray of its own; see ``Executor``.
+
+    Progress comes shard by shard. Each actor takes a GPU where the cluster has any.
+
+    Raises:
+        InputError: bad input.
+    """
+    ray.init(ignore_reinit_error=True, log_to_driver=False)
+    gpus = 1 if ray.cluster_resources().get("GPU") else 0  # type: ignore[no-untyped-call]
+    actor = ray.remote(num_cpus=1, num_gpus=gpus, max_restarts=-1, max_task_retries=-1)(Labeller)
+    pool = ActorPool([actor.remote(teacher, config) for _ in range(min(workers, len(jobs)))])
+    try:
+        for labelled, counts in pool.map_unordered(lambda a, job: a.label.remote(job), jobs):
+            for count in counts:
+                progress(count)
+            yield labelled
+    except ray.exceptions.RayTaskError as error:
+        if isinstance(error.cause, InputError):
+            raise InputError(str(error.cause)) from None
+        raise
+    finally:
+        ray.shutdown()

@@ -1,0 +1,165 @@
+"""Labels without their photographs: to keep and share what a teacher said, and to join it again."""
+
+from __future__ import annotations
+
+import lzma
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from tqdm import tqdm
+
+from picosam2.data.rle import rle_area
+from picosam2.data.schema import Annotation, Record
+from picosam2.data.shards import (
+    Problems,
+    Sample,
+    find_shards,
+    read_shard,
+    writing_shard,
+)
+from picosam2.data.storage import exists, writing
+from picosam2.errors import InputError
+
+MAX_BOX_DIFFERENCE = 0.5
+
+
+def pack_labels(source: str, out: Path) -> int:
+    """Write the labels of shards, without photographs and human masks, as one ``.tar.xz``.
+
+    Args:
+        source: folder of labelled shards, or one of them.
+        out: the file.
+
+    Returns:
+        How many photographs it is about.
+
+    Raises:
+        InputError: bad input, or the file cannot be written.
+    """
+    count = 0
+    with tempfile.TemporaryDirectory() as folder:
+        tar = Path(folder) / "labels.tar"
+        with writing_shard(str(tar)) as labels:
+            for sample in _samples(source):
+                soft = sample.soft.read() if sample.soft else None
+                labels.add(sample.key, _only_labels(sample.record), None, soft)
+                count += 1
+        with (
+            tar.open("rb") as content,
+            writing(str(out)) as path,
+            lzma.open(path, "wb", preset=9) as file,
+        ):
+            shutil.copyfileobj(content, file)
+    return count
+
+
+def join_labels(labels: Path, source: str, out: str) -> tuple[int, int]:
+    """Write shards that have both the photographs of ``source`` and the labels.
+
+    Photographs are matched by file name, objects by the id of their annotation.
+
+    Args:
+        labels: a file of ``pack_labels``.
+        source: the shards that were labelled, imported again.
+        out: folder of the new shards, a path or an address.
+
+    Returns:
+        How many photographs were written, and how many of ``source`` have no labels and were not.
+
+    Raises:
+        InputError: bad input, labels of other photographs, or ``out`` cannot be written.
+    """
+    joined = missing = 0
+    with _unpacked(labels) as tar:
+        by_name = {s.record.image.file_name: s for s in _read(tar, photographs=False)}
+        for shard in tqdm(find_shards(source), desc="joining", unit="shard", delay=2):
+            target = f"{out.rstrip('/')}/{shard.rpartition('/')[2]}"
+            if exists(target):
+                raise InputError(f"{target} is there already: use another --out")
+            with writing_shard(target) as writer:
+                for sample in _read(shard):
+                    label = by_name.get(sample.record.image.file_name)
+                    if label is None:
+                        missing += 1
+                        continue
+                    assert sample.photograph is not None
+                    record = _join(sample.record, label.record)
+                    soft = label.soft.read() if label.soft else None
+                    writer.add(sample.key, record, sample.photograph.read(), soft)
+                    joined += 1
+    return joined, missing
+
+
+def _samples(source: str) -> Iterator[Sample]:
+    for shard in tqdm(find_shards(source), desc="packing", unit="shard", delay=2):
+        yield from _read(shard)
+
+
+def _read(shard: str, photographs: bool = True) -> Iterator[Sample]:
+    """Every sample; labels are not silently thinned out, so a damaged one is refused."""
+    problems = Problems()
+    yield from read_shard(shard, problems, photographs)
+    if problems.messages:
+        raise InputError(f"damaged: {problems.messages[0]}")
+
+
+@contextmanager
+def _unpacked(labels: Path) -> Iterator[str]:
+    with tempfile.TemporaryDirectory() as folder:
+        tar = Path(folder) / "labels.tar"
+        try:
+            with lzma.open(labels) as packed, tar.open("wb") as file:
+                shutil.copyfileobj(packed, file)
+        except (OSError, lzma.LZMAError, EOFError) as error:
+            raise InputError(f"cannot read the labels {labels}: {error}") from None
+        yield str(tar)
+
+
+def _only_labels(record: Record) -> Record:
+    """Without the masks that are somebody else's, or that the answers hold already."""
+    kept = [
+        msgspec.structs.replace(a, segmentation=None) if a.teacher else a
+        for a in record.annotations
+        if a.teacher or a.source == "teacher"
+    ]
+    return Record(record.image, kept)
+
+
+def _join(record: Record, labels: Record) -> Record:
+    image, of = record.image, labels.image
+    if (image.width, image.height) != (of.width, of.height):
+        raise InputError(
+            f"{image.file_name} is {image.width}×{image.height}, its labels are of "
+            f"{of.width}×{of.height}: import it as it was labelled"
+        )
+    by_id = {a.id: a for a in labels.annotations}
+    annotations = []
+    for annotation in record.annotations:
+        label = by_id.pop(annotation.id, None)
+        annotations.append(
+            annotation if label is None else _joined(annotation, label, image.file_name)
+        )
+    # What is left was found by the teacher itself.
+    return Record(image, annotations + list(by_id.values()))
+
+
+def _joined(annotation: Annotation, label: Annotation, file_name: str) -> Annotation:
+    differences = [abs(a - b) for a, b in zip(annotation.bbox, label.bbox, strict=True)]
+    if max(differences) > MAX_BOX_DIFFERENCE or not label.teacher:
+        raise InputError(f"annotation {annotation.id} of {file_name} is not the one in the labels")
+    to_box = label.teacher[0]
+    changes: dict[str, Any] = {"teacher": label.teacher, "soft": label.soft}
+    if annotation.segmentation is None:
+        changes |= {
+            "segmentation": to_box.segmentation,
+            "area": float(rle_area(to_box.segmentation)),
+            "source": "teacher",
+            "predicted_iou": label.predicted_iou,
+            "stability_score": label.stability_score,
+        }
+    return msgspec.structs.replace(annotation, **changes)

@@ -1,0 +1,37 @@
+"""Large promptable models whose answers the network learns from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from picosam2.errors import InputError
+
+if TYPE_CHECKING:
+    from picosam2.teacher.base import Teacher
+
+ONNX_TEACHER = "sam2-tiny"
+
+
+def load_teacher(name: str, threads: int = 1) -> Teacher:
+    """Open a teacher.
+
+    Args:
+        name: ``sam2-tiny`` (SAM 2 Hiera-Tiny in ONNX Runtime, see ``picosam2 teacher fetch``), or
+            what ``transformers`` loads as ``Sam2Model``: a folder, or ``owner/checkpoint`` such as
+            ``facebook/sam2.1-hiera-tiny``.
+        threads: CPU threads.
+
+    Raises:
+        InputError: no such teacher, or its files are missing or damaged.
+    """
+    if name == ONNX_TEACHER:
+        from picosam2.teacher.onnx import OnnxTeacher
+
+        return OnnxTeacher(threads)
+    if "/" not in name:
+        raise InputError(
+            f"unknown teacher {name}: give {ONNX_TEACHER}, or a Sam2Model as ./folder or owner/name"
+        )
+    from picosam2.teacher.transformers import TransformersTeacher
+
+    return TransformersTeacher(name, threads)

@@ -1,0 +1,71 @@
+"""SAM 2 Hiera-Tiny in ONNX Runtime."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from picosam2.teacher.base import LOGITS_SIDE, preprocess, to_square
+from picosam2.teacher.fetch import DECODER, ENCODER, find_teacher
+
+# More prompts at once are no faster and take 25 MB each.
+BATCH = 8
+
+
+class OnnxTeacher:
+    """SAM 2 Hiera-Tiny, fp32, on the CPU.
+
+    Args:
+        threads: CPU threads; with one, results are the same bits wherever it runs.
+
+    Raises:
+        InputError: the files are missing or damaged.
+    """
+
+    name = "sam2-hiera-tiny-onnx"
+
+    def __init__(self, threads: int = 1) -> None:
+        folder = find_teacher()
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 3
+        self._encoder, self._decoder = (
+            onnxruntime.InferenceSession(
+                str(folder / name), options, providers=["CPUExecutionProvider"]
+            )
+            for name in (ENCODER, DECODER)
+        )
+        self._features: dict[str, NDArray[np.float32]] = {}
+        self._shape = (0, 0)
+
+    def set_image(self, image: NDArray[np.uint8]) -> None:
+        """Embed a photograph, H×W×3 uint8 RGB."""
+        names = [output.name for output in self._encoder.get_outputs()]
+        values = self._encoder.run(None, {"image": preprocess(image)})
+        self._features = dict(zip(names, values, strict=True))
+        self._shape = image.shape[:2]
+
+    def predict(
+        self, coords: NDArray[np.float32], labels: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Answer prompts on the embedded photograph; see ``Teacher.predict``."""
+        points = to_square(coords, self._shape)
+        answers = [
+            self._decode(points[start : start + BATCH], labels[start : start + BATCH])
+            for start in range(0, len(points), BATCH)
+        ]
+        logits, predicted_iou = zip(*answers, strict=True)
+        return np.concatenate(logits), np.concatenate(predicted_iou)
+
+    def _decode(
+        self, points: NDArray[np.float32], labels: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        inputs = self._features | {
+            "point_coords": points,
+            "point_labels": labels.astype(np.float32),
+            "mask_input": np.zeros((len(points), 1, LOGITS_SIDE, LOGITS_SIDE), np.float32),
+            "has_mask_input": np.zeros(1, np.float32),
+        }
+        logits, predicted_iou = self._decoder.run(["masks", "iou_predictions"], inputs)
+        return logits, predicted_iou
