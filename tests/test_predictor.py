@@ -11,8 +11,7 @@ from PIL import Image
 from scipy import ndimage
 
 from picosam2 import Predictor, PredictorConfig
-from picosam2.masks import most_interior_pixel
-from picosam2.masks import mask_iou
+from picosam2.masks import mask_iou, most_interior_pixel
 from picosam2.prompt import OUTSIDE_LOGIT
 
 
