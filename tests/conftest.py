@@ -15,6 +15,8 @@ import pytest
 
 from picosam2 import Predictor
 from picosam2.data.coco import CocoFolder
+from picosam2.data.import_run import ImportOptions, import_photographs
+from picosam2.data.shards import Problems
 from picosam2.images import load_image
 
 ROOT = Path(__file__).parent.parent
@@ -37,6 +39,15 @@ def data() -> Path:
 def examples() -> CocoFolder:
     """Four photographs with outlines drawn by hand."""
     return CocoFolder(EXAMPLES)
+
+
+@pytest.fixture(scope="session")
+def example_shards(tmp_path_factory) -> Path:
+    """The same photographs and outlines as shards, three photographs to a shard."""
+    out = tmp_path_factory.mktemp("examples") / "shards"
+    options = ImportOptions(per_shard=3)
+    import_photographs("coco", str(EXAMPLES), str(out), options, Problems())
+    return out
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ from pycocotools import mask as coco_mask
 
 from picosam2 import Predictor
 from picosam2.data.coco import CocoFolder
+from picosam2.data.source import open_source
 from picosam2.evaluation.metrics import mean_average_precision, summarise
 from picosam2.evaluation.protocols import PROTOCOLS, Case
 from picosam2.evaluation.run import choose_objects, evaluate
@@ -226,3 +227,10 @@ def test_the_shipped_weights_hold_their_figures(data, predictor):
     floors = {"crop96": 0.40, "click": 0.30, "box": 0.52}
     for name, floor in floors.items():
         assert report["protocols"][name]["miou"] > floor, name
+
+
+def test_shards_measure_as_the_folder_they_were_made_from(examples, example_shards, predictor):
+    names = ["crop96", "paper96", "click", "box"]
+    folder = evaluate(examples, names, predictor)
+    shards = evaluate(open_source(example_shards), names, predictor)
+    assert shards["protocols"] == folder["protocols"]

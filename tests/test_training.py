@@ -18,6 +18,7 @@ from conftest import EXAMPLES
 from safetensors.torch import load_file
 
 from picosam2.data.coco import CocoFolder
+from picosam2.data.source import open_source
 from picosam2.errors import InputError
 from picosam2.masks import extent_centre
 from picosam2.model import ModelConfig
@@ -324,3 +325,16 @@ def test_crop_sizes_are_given_in_order_with_their_shares():
     for text in ("64", "64:x", "50:1", "0:1", "64:0", "96:nan", ""):
         with pytest.raises(InputError, match="--sizes"):
             parse_sizes(text)
+
+
+def test_shards_train_as_the_folder_they_were_made_from(objects, example_shards):
+    same = load_objects([open_source(example_shards)], [1.0], seed=0)
+    for name in ("extent", "area", "centre", "clicks", "probability", "native_scale"):
+        np.testing.assert_array_equal(getattr(same, name), getattr(objects, name))
+    prompts = draw_prompts(objects, 8, np.random.default_rng(0), SamplerConfig())
+    for ours, theirs in zip(
+        vars(make_batch(objects, prompts, 32)).values(),
+        vars(make_batch(same, prompts, 32)).values(),
+        strict=True,
+    ):
+        assert torch.equal(ours, theirs)
