@@ -1,6 +1,6 @@
-"""Draw a run's curve: loss and whole-object IoU of training against crops seen.
+"""Draw the curve of runs, one after the other: loss and whole-object IoU against crops seen.
 
-python scripts/plot_curve.py docs/runs/first docs/training-curve.svg
+python scripts/plot_curve.py docs/runs/first docs/runs/second docs/training-curve.svg
 """
 
 from __future__ import annotations
@@ -17,9 +17,18 @@ SMOOTH = 5
 
 
 def main() -> None:
-    run, out = Path(sys.argv[1]), Path(sys.argv[2])
-    with (run / "log.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
+    runs, out = [Path(name) for name in sys.argv[1:-1]], Path(sys.argv[-1])
+    rows, validations = [], []
+    for run in runs:
+        # Each run began with the weights that the one before it ended with.
+        before = float(rows[-1]["samples"]) if rows else 0.0
+        with (run / "log.csv").open(newline="") as file:
+            own = list(csv.DictReader(file))
+        batch = float(own[0]["samples"]) / float(own[0]["step"])
+        rows += [row | {"samples": before + float(row["samples"])} for row in own]
+        for line in (run / "validation.jsonl").read_text().splitlines():
+            figures = json.loads(line)
+            validations.append(figures | {"samples": before + figures["step"] * batch})
     columns = {key: np.array([float(row[key]) for row in rows]) for key in rows[0]}
     kernel = np.ones(SMOOTH) / SMOOTH
     seen = np.convolve(columns["samples"], kernel, "valid") / 1000
@@ -27,9 +36,7 @@ def main() -> None:
     right = left.twinx()
     left.plot(seen, np.convolve(columns["loss"], kernel, "valid"), color="tab:red")
     right.plot(seen, np.convolve(columns["iou"], kernel, "valid"), color="tab:blue")
-    validations = [json.loads(line) for line in (run / "validation.jsonl").read_text().splitlines()]
-    batch = columns["samples"][0] / columns["step"][0]
-    steps = np.array([v["step"] for v in validations]) * batch / 1000
+    steps = np.array([v["samples"] for v in validations]) / 1000
     for name, marker in (("crop96_miou", "o"), ("box_miou", "s")):
         values = [v[name] for v in validations]
         right.plot(steps, values, marker, color="tab:green", label=f"coco-dev, {name[:-5]}")

@@ -28,6 +28,7 @@ from picosam2.weights import MODELS, model_path
 SPLITS = ("coco-dev", "coco-val", "lvis-val")
 PROTOCOLS = ["crop96", "paper96", "click", "box"]
 FOLDER = model_path("safetensors").parent
+MANIFEST = FOLDER / "manifest.json"
 
 
 def standing(metrics: dict[str, Any]) -> float:
@@ -41,6 +42,8 @@ def main() -> None:
     parser.add_argument("--run", type=Path, required=True)
     parser.add_argument("--data", type=Path, required=True)
     arguments = parser.parse_args()
+    run = json.loads((arguments.run / "run.json").read_text())
+    earlier = runs_before(run["init_sha256"])
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         files = {name: folder / file for name, file in MODELS.items()}
@@ -64,7 +67,7 @@ def main() -> None:
     with (arguments.run / "log.csv").open(newline="") as file:
         last = list(csv.DictReader(file))[-1]
     write_json(
-        FOLDER / "manifest.json",
+        MANIFEST,
         {
             "files": {
                 file: {
@@ -73,8 +76,9 @@ def main() -> None:
                 }
                 for file in MODELS.values()
             },
-            "samples_seen": int(last["samples"]),
-            "run": json.loads((arguments.run / "run.json").read_text()),
+            "samples_seen": int(last["samples"]) + sum(r["config"]["samples"] for r in earlier),
+            "run": run,
+            "earlier_runs": earlier,
             "metrics": metrics,
         },
     )
@@ -85,12 +89,21 @@ def main() -> None:
             shutil.copy(arguments.run / name, docs / name)
 
 
+def runs_before(init_sha256: str | None) -> list[dict[str, Any]]:
+    """The records of the runs that the weights a run began with came from, the first one first."""
+    if init_sha256 is None:
+        return []
+    manifest = json.loads(MANIFEST.read_text())
+    if manifest["files"][MODELS["safetensors"]]["sha256"] != init_sha256:
+        raise SystemExit("the run did not begin with the shipped weights: its history is not known")
+    return [*manifest.get("earlier_runs", []), manifest["run"]]
+
+
 def refuse_worse(metrics: dict[str, Any]) -> None:
     """Stop where the shipped weights are better."""
-    manifest = FOLDER / "manifest.json"
-    if not manifest.is_file():
+    if not MANIFEST.is_file():
         return
-    shipped = standing(json.loads(manifest.read_text())["metrics"])
+    shipped = standing(json.loads(MANIFEST.read_text())["metrics"])
     if standing(metrics) < shipped:
         raise SystemExit(
             f"coco-dev: {standing(metrics):.4f}, below the shipped weights' {shipped:.4f}: kept"
