@@ -178,3 +178,27 @@ def test_inference_does_not_import_pytorch():
         "assert not {'torch', 'cv2', 'onnx'} & set(sys.modules), sys.modules.keys()"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_what_lies_wholly_outside_the_box_is_dropped():
+    """A network that answers with two squares: in the box's middle and in the crop's corner."""
+
+    class TwoSquares:
+        digest = ""
+
+        def __call__(self, crops):
+            logits = np.full((len(crops), 96, 96), -5, np.float32)
+            logits[:, 40:60, 40:60] = 5
+            logits[:, :6, :6] = 5
+            return logits, np.ones(len(crops), np.float32)
+
+    image = np.zeros((300, 300, 3), np.uint8)
+    masks = {}
+    for component in (True, False):
+        predictor = Predictor(TwoSquares(), PredictorConfig(component=component))
+        predictor.set_image(image)
+        masks[component] = predictor.predict(box=[100, 100, 200, 200], multimask_output=False)[0][0]
+    assert ndimage.label(masks[False])[1] == 2
+    assert ndimage.label(masks[True])[1] == 1
+    assert masks[True][150, 150]
+    assert (masks[False] >= masks[True]).all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,7 +38,8 @@ class PredictorConfig:
         refine: when the click's best mask is looked at again in a crop fitted to it: where its
             crop cut it off (``"cut"``: pays for large objects), ``"always"`` or ``"never"``.
         refine_margin: side of the refining crop, as a multiple of the first mask's longer side.
-        component: whether only the connected component under the click is kept.
+        component: whether only the connected component under the click is kept, or those that
+            touch the box.
         box_paddings: paddings of the crops that answer a box; a single mask uses the first.
     """
 
@@ -191,8 +193,8 @@ class Predictor:
         return _different(readings, count)
 
     def _read_box(self, box: tuple[float, ...], count: int) -> list[_Reading]:
-        paddings = self.config.box_paddings[:count]
-        return _different(self._run([box_crop(box, padding) for padding in paddings]), count)
+        crops = [box_crop(box, padding) for padding in self.config.box_paddings[:count]]
+        return _different([self._keep_inside(r, box) for r in self._run(crops)], count)
 
     def _run(self, crops: Sequence[Crop]) -> list[_Reading]:
         if not crops:
@@ -212,9 +214,30 @@ class Predictor:
         if not (0 <= row < size and 0 <= column < size) or reading.logits[row, column] <= 0:
             return reading
         labels, _ = ndimage.label(reading.logits > 0)
-        other = (labels > 0) & (labels != labels[row, column])
-        logits = np.where(other, -np.abs(reading.logits), reading.logits)
-        return _Reading(reading.crop, logits, reading.score)
+        return _without(reading, (labels > 0) & (labels != labels[row, column]))
+
+    def _keep_inside(self, reading: _Reading, box: tuple[float, ...]) -> _Reading:
+        """Drop what lies wholly outside the box; the mask may still go beyond it."""
+        if not self.config.component:
+            return reading
+        size = len(reading.logits)
+        scale = size / reading.crop.side
+        # Rounded outwards: what touches the box is kept.
+        x0, x1 = ((x - reading.crop.left) * scale for x in box[::2])
+        y0, y1 = ((y - reading.crop.top) * scale for y in box[1::2])
+        labels, count = ndimage.label(reading.logits > 0)
+        inside = labels[
+            max(0, math.floor(y0)) : math.ceil(y1), max(0, math.floor(x0)) : math.ceil(x1)
+        ]
+        if count < 2 or not inside.any():
+            return reading
+        return _without(reading, (labels > 0) & ~np.isin(labels, inside))
+
+
+def _without(reading: _Reading, pixels: NDArray[np.bool_]) -> _Reading:
+    """The reading with these pixels taken from its mask."""
+    logits = np.where(pixels, -np.abs(reading.logits), reading.logits)
+    return _Reading(reading.crop, logits, reading.score)
 
 
 def _different(readings: list[_Reading], count: int) -> list[_Reading]:

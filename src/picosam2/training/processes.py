@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import tempfile
+import threading
 from pathlib import Path
 
 import torch.multiprocessing
 from torch.multiprocessing.spawn import ProcessExitedException
+from tqdm import tqdm
 
 from picosam2.errors import InputError
 from picosam2.training.config import TrainConfig
@@ -78,6 +80,8 @@ def _worker(
 ) -> None:
     # PyTorch interrupts the workers when their parent dies; a background job ignores that signal.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    # tqdm's own lock is a semaphore, which os._exit would leave behind.
+    tqdm.set_lock(threading.RLock())
     try:
         train(rank, objects, config, options, validation, f"file://{shared}/rendezvous")
         # All is on disk and every process is here: gloo's own teardown can wait for ever.
