@@ -6,7 +6,7 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 .PHONY: demo test lint weights clean
 
 demo: .venv/installed
-	$(BIN)/picosam2 segment examples/images/chelsea.jpg --point 230,160 --out demo
+	$(BIN)/picosam2 segment examples/images/astronaut.jpg --point 398,427 --out demo
 
 test: .venv/developing lint
 	$(BIN)/python -m pytest
