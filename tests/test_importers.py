@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import io
 import json
-import re
-import shlex
 import tarfile
 from pathlib import Path
 
-import click
 import msgspec
 import numpy as np
 import pytest
-from conftest import EXAMPLES, ROOT
+from conftest import EXAMPLES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -21,7 +18,6 @@ from PIL import Image
 from pycocotools.coco import COCO
 from test_cli import assert_refused, changed_examples, run
 
-from picosam2.cli import main
 from picosam2.data.coco import CocoFolder, coco_records
 from picosam2.data.photograph import Photograph
 from picosam2.data.reduction import reduce_mask, reduce_record
@@ -825,14 +821,3 @@ def test_export_leaves_nothing_half_written(tmp_path, sa1b):
 
 
 # The document
-
-
-def test_the_documents_commands_exist_with_their_options():
-    lines = re.findall(r"^ {4}(picosam2 data .*)$", (ROOT / "docs" / "data.md").read_text(), re.M)
-    assert len(lines) >= 8
-    for line in lines:
-        words = shlex.split(line.replace("[", " ").replace("]", " "), comments=True)
-        group = main.commands["data"]
-        assert isinstance(group, click.Group)
-        known = {o for parameter in group.commands[words[2]].params for o in parameter.opts}
-        assert {word for word in words if word.startswith("--")} <= known, line
