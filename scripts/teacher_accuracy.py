@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from picosam2.data.photograph import is_sure
 from picosam2.data.rle import decode_rle
 from picosam2.data.source import open_source
 from picosam2.evaluation.metrics import summarise
@@ -27,31 +28,40 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the intervals")
     arguments = parser.parse_args()
     source = open_source(arguments.labels)
-    rows = []
+    areas: list[int] = []
+    answers: dict[str, list[tuple[float, float, bool]]] = {"click": [], "box": []}
     for photograph in tqdm(source, unit="image"):
         for annotation in photograph.objects:
             if annotation.source != "human" or not annotation.teacher:
                 continue
             truth = photograph.mask(annotation)
             if truth.any():
-                answers = {"box" if t.box else "click": t for t in annotation.teacher}
-                ious = [
-                    mask_iou(decode_rle(answers[name].segmentation), truth)
-                    for name in ("click", "box")
-                ]
-                predicted = [answers[name].predicted_iou for name in ("click", "box")]
-                rows.append((truth.sum(), *ious, *predicted))
-    areas, click, box, *predicted = np.array(rows).T
+                areas.append(int(truth.sum()))
+                for answer in annotation.teacher:
+                    iou = mask_iou(decode_rle(answer.segmentation), truth)
+                    row = (iou, answer.predicted_iou, is_sure(answer))
+                    answers["box" if answer.box else "click"].append(row)
     report = {"sha256": source.digest, "protocols": {}}
-    for name, ious, own in zip(("click", "box"), (click, box), predicted, strict=True):
-        figures = summarise(ious, areas, arguments.seed)
-        figures["predicted_iou_error"] = float(np.abs(own - ious).mean())
+    for name, rows in answers.items():
+        ious, predicted, sure = np.array(rows).T
+        sure = sure > 0
+        figures = summarise(ious, np.array(areas), arguments.seed) | {
+            "predicted_iou_error": float(np.abs(predicted - ious).mean()),
+            "trained_on": {"share": float(sure.mean()), "miou": float(ious[sure].mean())},
+            "left_out": {"share": float((~sure).mean()), "miou": float(ious[~sure].mean())},
+        }
         report["protocols"][name] = figures
         sizes = {size: round(part["miou"] * 100, 1) for size, part in figures["by_size"].items()}
         low, high = figures["ci95"]
         print(
             f"{name}: mIoU {figures['miou'] * 100:.1f} [{low * 100:.1f}, {high * 100:.1f}], "
             f"mAP {figures['map'] * 100:.1f}, n {figures['n']}, {sizes}"
+        )
+        print(
+            f"  trained on: {sure.mean() * 100:.1f} %, mIoU {ious[sure].mean() * 100:.1f}; "
+            f"left out: mIoU {ious[~sure].mean() * 100:.1f}, "
+            f"{(~sure & (ious < 0.5)).sum()} of the {(ious < 0.5).sum()} below 0.5 "
+            f"and {(~sure & (ious > 0.8)).sum()} of the {(ious > 0.8).sum()} above 0.8"
         )
     if arguments.json:
         write_json(arguments.json, report)

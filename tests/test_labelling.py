@@ -17,8 +17,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from picosam2.data.photograph import Photograph, is_sure
 from picosam2.data.rle import decode_rle, encode_mask
-from picosam2.data.schema import Annotation, ImageInfo, Record
+from picosam2.data.schema import Annotation, ImageInfo, Record, TeacherMask
 from picosam2.data.shards import Problems, read_shard, writing_shard
 from picosam2.data.source import open_source
 from picosam2.errors import InputError
@@ -167,6 +168,28 @@ def test_of_two_masks_that_overlap_the_better_one_is_kept():
     )  # fmt: skip
     (annotation,) = record.annotations
     assert mask_iou(decode_rle(annotation.segmentation), masks[1]) > 0.9
+
+
+def test_training_leaves_out_what_the_teacher_is_unsure_of_or_drew_beside_the_box(rocket):
+    known = rocket.record.annotations[0]
+    sure = msgspec.structs.replace(
+        known, source="teacher", predicted_iou=0.75, stability_score=0.75
+    )
+    x, y, width, height = known.bbox
+    for answer, expected in (
+        (known, True),
+        (sure, True),
+        (msgspec.structs.replace(sure, predicted_iou=0.74), False),
+        (msgspec.structs.replace(sure, stability_score=0.74), False),
+        (msgspec.structs.replace(sure, bbox=(x, y, width, height * 2)), False),
+        (TeacherMask(known.segmentation, 0.9, 0.9, box=(x, y, x + width, y + height)), True),
+        (TeacherMask(known.segmentation, 0.9, 0.9, box=(x, y, x + width * 2, y + height)), False),
+        (TeacherMask(known.segmentation, 0.9, 0.9, point_coords=[(0.0, 0.0)]), True),
+    ):
+        assert is_sure(answer) == expected
+        if isinstance(answer, Annotation):
+            photograph = Photograph(Record(rocket.record.image, [answer]), rocket.encoded)
+            assert bool(photograph.objects) == expected
 
 
 def test_a_soft_target_covers_twice_the_longer_side_around_the_box():

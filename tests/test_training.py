@@ -296,9 +296,9 @@ def test_shares_are_given_for_all_folders_or_none():
 
 @pytest.mark.data
 def test_teacher_masks_are_filtered(data):
-    """5,890 of the 6,703 masks made from boxes are certain enough to train on."""
+    """5,870 of the 6,703 masks made from boxes are good enough to train on."""
     folder = CocoFolder(data / "coco-boxes")
-    assert sum(len(p.objects) for p in folder) == 5_890
+    assert sum(len(p.objects) for p in folder) == 5_870
     assert {a.source for p in folder for a in p.objects} == {"teacher"}
 
 

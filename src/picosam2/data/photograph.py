@@ -9,13 +9,16 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from picosam2.data.rle import decode_rle
+from picosam2.data.rle import box_iou, decode_rle, rle_bbox
 from picosam2.data.schema import Annotation, Record, TeacherMask
 from picosam2.errors import InputError
 from picosam2.images import open_image
 
 MIN_TEACHER_IOU = 0.75
 MIN_TEACHER_STABILITY = 0.75
+MIN_TEACHER_BOX_IOU = 0.6
+
+Box = tuple[float, float, float, float]
 
 
 class Blob(Protocol):
@@ -95,8 +98,21 @@ class Photograph:
 
 
 def is_sure(answer: Annotation | TeacherMask) -> bool:
-    """Whether a mask is good enough to train on; a human's always is."""
+    """Whether a mask is good enough to train on; a human's always is.
+
+    A teacher's is where its predicted IoU and stability are high enough and, if it answers to a
+    box, its extent is about that box (docs/labelling.md has what this leaves out).
+    """
     iou, stability = answer.predicted_iou, answer.stability_score
-    return (iou is None or iou >= MIN_TEACHER_IOU) and (
-        stability is None or stability >= MIN_TEACHER_STABILITY
-    )
+    if iou is None or stability is None:
+        return True
+    if iou < MIN_TEACHER_IOU or stability < MIN_TEACHER_STABILITY:
+        return False
+    box = _as_xywh(answer.box) if isinstance(answer, TeacherMask) else answer.bbox
+    if box is None or answer.segmentation is None:
+        return True
+    return box_iou(rle_bbox(answer.segmentation), box) >= MIN_TEACHER_BOX_IOU
+
+
+def _as_xywh(box: Box | None) -> Box | None:
+    return box and (box[0], box[1], box[2] - box[0], box[3] - box[1])

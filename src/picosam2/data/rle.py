@@ -38,6 +38,11 @@ def rle_bbox(rle: Rle) -> tuple[float, float, float, float]:
     return x, y, width, height
 
 
+def box_iou(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> float:
+    """IoU of two boxes (x, y, width, height)."""
+    return float(coco_mask.iou(np.array([a]), np.array([b]), [0])[0, 0])
+
+
 def parse_segmentation(
     segmentation: list[list[float]] | dict[str, Any], height: int, width: int
 ) -> Rle:
