@@ -409,6 +409,19 @@ def test_labels_are_kept_without_photographs_and_joined_again(shards, labelled, 
     assert contents(tmp_path / "joined") == contents(tmp_path / "out")
 
 
+def test_labelling_goes_on_after_joined_labels(shards, random_sam2, labelled, tmp_path):
+    first, second = sorted(labelled.glob("*.tar"))[:2]
+    pack_labels(str(first), tmp_path / "labels.tar.xz")
+    (tmp_path / "in").mkdir()
+    for path in (first, second):
+        (tmp_path / "in" / path.name).write_bytes((shards / path.name).read_bytes())
+    joined = join_labels(tmp_path / "labels.tar.xz", str(tmp_path / "in"), str(tmp_path / "out"))
+    assert joined == (2, 2)
+    assert contents(tmp_path / "out") == {first.name: first.read_bytes()}
+    label(str(tmp_path / "in"), str(tmp_path / "out"), random_sam2, EVERYTHING, "local", 1)
+    assert (tmp_path / "out" / second.name).read_bytes() == second.read_bytes()
+
+
 def test_labels_of_other_objects_are_refused(shards, labelled, tmp_path):
     packed = tmp_path / "labels.tar.xz"
     pack_labels(str(sorted(labelled.glob("*.tar"))[0]), packed)

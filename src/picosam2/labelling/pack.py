@@ -18,6 +18,7 @@ from picosam2.data.schema import Annotation, Record
 from picosam2.data.shards import (
     Problems,
     Sample,
+    count_photographs,
     find_shards,
     read_shard,
     writing_shard,
@@ -61,7 +62,9 @@ def pack_labels(source: str, out: Path) -> int:
 def join_labels(labels: Path, source: str, out: str) -> tuple[int, int]:
     """Write shards that have both the photographs of ``source`` and the labels.
 
-    Photographs are matched by file name, objects by the id of their annotation.
+    Photographs are matched by file name, objects by the id of their annotation. Shards none of
+    whose photographs has labels are not written: ``picosam2 label`` into the same folder goes on
+    with them.
 
     Args:
         labels: a file of ``pack_labels``.
@@ -81,17 +84,18 @@ def join_labels(labels: Path, source: str, out: str) -> tuple[int, int]:
             target = f"{out.rstrip('/')}/{shard.rpartition('/')[2]}"
             if exists(target):
                 raise InputError(f"{target} is there already: use another --out")
+            samples = [s for s in _read(shard) if s.record.image.file_name in by_name]
+            missing += count_photographs(shard) - len(samples)
+            if not samples:
+                continue
             with writing_shard(target) as writer:
-                for sample in _read(shard):
-                    label = by_name.get(sample.record.image.file_name)
-                    if label is None:
-                        missing += 1
-                        continue
+                for sample in samples:
+                    label = by_name[sample.record.image.file_name]
                     assert sample.photograph is not None
                     record = _join(sample.record, label.record)
                     soft = label.soft.read() if label.soft else None
                     writer.add(sample.key, record, sample.photograph.read(), soft)
-                    joined += 1
+            joined += len(samples)
     return joined, missing
 
 
