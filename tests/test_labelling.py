@@ -287,6 +287,18 @@ def test_labels_of_another_setting_are_not_mixed(shards, random_sam2, labelled):
         label(str(shards), str(labelled), random_sam2, LabelConfig(grid=3), "local", 1)
 
 
+def test_photographs_are_not_replaced_by_their_labels(shards, random_sam2, monkeypatch):
+    monkeypatch.chdir(shards.parent)
+    with pytest.raises(InputError, match="give another --out"):
+        label(str(shards), f"{shards.name}/", random_sam2, EVERYTHING, "local", 1)
+
+
+def test_what_is_all_there_needs_no_teacher(shards, labelled, random_sam2, monkeypatch):
+    executor = "picosam2.labelling.executors.local.load_teacher"
+    monkeypatch.setattr(executor, lambda _: pytest.fail("a teacher was loaded"))
+    label(str(shards), str(labelled), random_sam2, EVERYTHING, "local", 1)
+
+
 def test_labels_are_written_to_any_file_system(shards, random_sam2, labelled):
     label(str(shards), "memory://labels/out", random_sam2, EVERYTHING, "local", 1)
     fs = fsspec.filesystem("memory")

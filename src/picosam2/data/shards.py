@@ -92,7 +92,7 @@ def find_shards(location: str) -> list[str]:
         one = path.endswith(".tar") and fs.isfile(path)
         found = [path] if one else sorted(fs.glob(f"{glob.escape(path)}/*.tar"))
         if not found:
-            raise InputError(f"no shards (*.tar) in {location}")
+            raise InputError(f"no shards (*.tar) in {location}: picosam2 data import makes them")
         return [fs.unstrip_protocol(name) if is_address(location) else name for name in found]
 
 

@@ -41,9 +41,13 @@ def label(
         InputError: bad input, ``out`` holds other labels, or a worker died.
     """
     shards = find_shards(source)
+    if _path(out) in {_path(shard).rpartition("/")[0] for shard in shards}:
+        raise InputError(f"{out} holds the shards themselves: give another --out")
     _check_record(out, {"teacher": teacher, "config": asdict(config)})
     jobs = [Job(shard, f"{out.rstrip('/')}/{shard.rpartition('/')[2]}") for shard in shards]
     todo = [job for job in jobs if not exists(job.target)]
+    if not todo:
+        return
     total = sum(count_photographs(job.source) for job in todo)
     images = objects = 0
     bar = tqdm(total=total, desc=f"labelling {len(todo)}/{len(jobs)} shards", unit="image")
@@ -59,6 +63,12 @@ def label(
         for result in find_executor(executor)(todo, teacher, config, workers, progress):
             problems.messages += result.problems
     say_problems(problems)
+
+
+def _path(location: str) -> str:
+    """Absolute, so that two names of one folder are equal."""
+    with readable(location):
+        return str(fsspec.url_to_fs(location)[1]).rstrip("/")
 
 
 def _check_record(out: str, run: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -65,6 +66,8 @@ _counts: SimpleQueue[int]
 
 def _start_worker(teacher: str, config: LabelConfig, counts: SimpleQueue[int], parent: int) -> None:
     global _teacher, _config, _counts
+    # Ctrl-C reaches every process; the parent alone says so.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     threading.Thread(target=_follow, args=(parent,), daemon=True).start()
     _teacher, _config, _counts = load_teacher(teacher), config, counts
 
