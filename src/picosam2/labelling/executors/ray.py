@@ -12,6 +12,7 @@ from picosam2.errors import InputError
 from picosam2.labelling.config import LabelConfig
 from picosam2.labelling.shard import Job, Labelled, label_shard
 from picosam2.teacher import load_teacher
+from picosam2.teacher.base import Teacher
 
 if TYPE_CHECKING:
     from picosam2.labelling.executors import Progress
@@ -21,11 +22,13 @@ class Labeller:
     """A teacher that waits for shards."""
 
     def __init__(self, teacher: str, config: LabelConfig) -> None:
-        self._teacher = load_teacher(teacher)
-        self._config = config
+        self._name, self._config = teacher, config
+        self._teacher: Teacher | None = None
 
     def label(self, job: Job) -> tuple[Labelled, list[int]]:
         """Label one shard; also the numbers of objects of its photographs."""
+        # Not in __init__, whose errors arrive as the death of the actor.
+        self._teacher = self._teacher or load_teacher(self._name)
         counts: list[int] = []
         return label_shard(job, self._teacher, self._config, counts.append), counts
 
