@@ -15,8 +15,10 @@ import fsspec
 import msgspec
 import numpy as np
 import pytest
+from click.testing import CliRunner, Result
 from PIL import Image
 
+from picosam2.cli import main
 from picosam2.data.photograph import Photograph, is_sure
 from picosam2.data.rle import decode_rle, encode_mask
 from picosam2.data.schema import Annotation, ImageInfo, Record, TeacherMask
@@ -464,6 +466,33 @@ def test_labelling_goes_on_after_joined_labels(shards, random_sam2, labelled, tm
     assert (tmp_path / "out" / second.name).read_bytes() == second.read_bytes()
 
 
+def test_labels_of_photographs_that_are_not_there_are_refused(shards, labelled, tmp_path):
+    first, second = sorted(labelled.glob("*.tar"))[:2]
+    pack_labels(str(first), tmp_path / "labels.tar.xz")
+    with pytest.raises(InputError, match="of no whole shard"):
+        join_labels(tmp_path / "labels.tar.xz", str(shards / second.name), str(tmp_path / "out"))
+    pack_labels(str(labelled), tmp_path / "twice.tar.xz")
+    with pytest.raises(InputError, match="of two photographs named"):
+        join_labels(tmp_path / "twice.tar.xz", str(shards), str(tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("change", ["another photograph", "an annotation less"])
+def test_labels_of_another_record_are_refused(shards, labelled, tmp_path, change):
+    pack_labels(str(sorted(labelled.glob("*.tar"))[0]), tmp_path / "labels.tar.xz")
+    with writing_shard(str(tmp_path / "in" / "a.tar")) as shard:
+        for sample in read_shard(str(sorted(shards.glob("*.tar"))[0]), Problems()):
+            image, annotations = sample.record.image, sample.record.annotations
+            if change == "another photograph":
+                image = msgspec.structs.replace(image, image_id=image.image_id + 100)
+            else:
+                annotations = annotations[1:]
+            shard.add(sample.key, Record(image, annotations), sample.photograph.read())
+    with pytest.raises(InputError, match=r"its labels have|has the id"):
+        join_labels(tmp_path / "labels.tar.xz", str(tmp_path / "in"), str(tmp_path / "out"))
+    assert not list((tmp_path / "out").glob("*"))
+
+
 def test_labels_of_other_objects_are_refused(shards, labelled, tmp_path):
     packed = tmp_path / "labels.tar.xz"
     pack_labels(str(sorted(labelled.glob("*.tar"))[0]), packed)
@@ -481,3 +510,37 @@ def test_a_mask_survives_the_shard(rocket):
     mask = rocket.mask(rocket.objects[0])
     assert (decode_rle(encode_mask(mask)) == mask).all()
     assert Annotation(1, (0.0, 0.0, 1.0, 1.0)).segmentation is None
+
+
+def command(*arguments) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def test_the_commands_label_pack_and_join(shards, random_sam2, tmp_path):
+    (tmp_path / "in").mkdir()
+    name = sorted(shards.glob("*.tar"))[0].name
+    (tmp_path / "in" / name).write_bytes((shards / name).read_bytes())
+    labels = tmp_path / "labels.tar.xz"
+    for arguments in (
+        ("label", tmp_path / "in", "--teacher", random_sam2, "--out", tmp_path / "out"),
+        ("teacher", "pack", tmp_path / "out", "--out", labels),
+        ("teacher", "join", labels, tmp_path / "in", "--out", tmp_path / "joined"),
+    ):
+        result = command(*arguments)
+        assert result.exit_code == 0, result.output
+    assert (tmp_path / "joined" / name).read_bytes() == (tmp_path / "out" / name).read_bytes()
+
+
+def test_the_commands_refuse_in_one_line(tmp_path):
+    broken = tmp_path / "labels.tar.xz"
+    broken.write_bytes(b"not it")
+    for arguments in (
+        ("label", tmp_path, "--out", tmp_path / "out"),
+        ("teacher", "pack", tmp_path, "--out", tmp_path / "packed"),
+        ("teacher", "join", broken, tmp_path, "--out", tmp_path / "joined"),
+        ("teacher", "join", tmp_path / "no", tmp_path, "--out", tmp_path / "joined"),
+    ):
+        result = command(*arguments)
+        assert result.exit_code == 2
+        assert result.stderr.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == [broken.name]

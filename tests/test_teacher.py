@@ -1,6 +1,7 @@
 """The teachers: SAM 2 by ONNX Runtime and by transformers, behind one interface."""
 
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -85,6 +86,18 @@ def test_unknown_teachers_are_refused(name):
     pytest.importorskip("transformers")
     with pytest.raises(InputError, match="teacher"):
         load_teacher(name)
+
+
+def test_a_checkpoint_that_lacks_weights_is_refused(random_sam2, tmp_path):
+    """Loading would draw them at random, and label with those."""
+    safetensors = pytest.importorskip("safetensors.torch")
+    shutil.copytree(random_sam2, tmp_path / "half")
+    file = tmp_path / "half" / "model.safetensors"
+    weights = safetensors.load_file(file)
+    kept = {name: value for name, value in weights.items() if "mask_decoder" not in name}
+    safetensors.save_file(kept, file, metadata={"format": "pt"})
+    with pytest.raises(InputError, match="not a whole Sam2Model"):
+        load_teacher(f"{tmp_path}/half")
 
 
 def test_any_sam2_checkpoint_answers_as_the_model_itself_does(random_sam2, examples):

@@ -45,7 +45,7 @@ def join(labels: Path, shards: str, out: str) -> None:
     from picosam2.labelling.pack import join_labels
 
     joined, missing = join_labels(labels, shards, out)
-    say(f"{joined} photographs with labels: {out}; {missing} without labels left out")
+    say(f"{joined} photographs with labels: {out}; {missing} in shards without all labels")
 
 
 @click.command()

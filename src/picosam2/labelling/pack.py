@@ -18,7 +18,6 @@ from picosam2.data.schema import Annotation, Record
 from picosam2.data.shards import (
     Problems,
     Sample,
-    count_photographs,
     find_shards,
     read_shard,
     writing_shard,
@@ -62,9 +61,9 @@ def pack_labels(source: str, out: Path) -> int:
 def join_labels(labels: Path, source: str, out: str) -> tuple[int, int]:
     """Write shards that have both the photographs of ``source`` and the labels.
 
-    Photographs are matched by file name, objects by the id of their annotation. Shards none of
-    whose photographs has labels are not written: ``picosam2 label`` into the same folder goes on
-    with them.
+    Photographs are matched by file name and ``image_id``, objects by the id of their annotation.
+    Shards that have not all their labels are not written: ``picosam2 label`` into the same folder
+    goes on with them.
 
     Args:
         labels: a file of ``pack_labels``.
@@ -72,30 +71,38 @@ def join_labels(labels: Path, source: str, out: str) -> tuple[int, int]:
         out: folder of the new shards, a path or an address.
 
     Returns:
-        How many photographs were written, and how many of ``source`` have no labels and were not.
+        How many photographs were written, and how many of ``source`` are in shards that have not
+        all their labels and were not.
 
     Raises:
         InputError: bad input, labels of other photographs, or ``out`` cannot be written.
     """
     joined = missing = 0
     with _unpacked(labels) as tar:
-        by_name = {s.record.image.file_name: s for s in _read(tar, photographs=False)}
+        by_name = _by_name(_read(tar, photographs=False))
         for shard in tqdm(find_shards(source), desc="joining", unit="shard", delay=2):
             target = f"{out.rstrip('/')}/{shard.rpartition('/')[2]}"
             if exists(target):
                 raise InputError(f"{target} is there already: use another --out")
-            samples = [s for s in _read(shard) if s.record.image.file_name in by_name]
-            missing += count_photographs(shard) - len(samples)
-            if not samples:
+            found = list(_read(shard))
+            samples = [s for s in found if s.record.image.file_name in by_name]
+            if len(samples) < len(found):
+                # A shard that is there counts as labelled: half of one would stay so.
+                missing += len(found)
                 continue
             with writing_shard(target) as writer:
                 for sample in samples:
-                    label = by_name[sample.record.image.file_name]
+                    name = sample.record.image.file_name
+                    if name not in by_name:
+                        raise InputError(f"{shard} has two photographs named {name}")
+                    label = by_name.pop(name)
                     assert sample.photograph is not None
                     record = _join(sample.record, label.record)
                     soft = label.soft.read() if label.soft else None
                     writer.add(sample.key, record, sample.photograph.read(), soft)
             joined += len(samples)
+    if not joined:
+        raise InputError(f"{labels} has the labels of no whole shard of {source}")
     return joined, missing
 
 
@@ -127,15 +134,36 @@ def _unpacked(labels: Path) -> Iterator[str]:
 def _only_labels(record: Record) -> Record:
     """Without the masks that are somebody else's, or that the answers hold already."""
     kept = [
-        msgspec.structs.replace(a, segmentation=None) if a.teacher else a
+        msgspec.structs.replace(a, segmentation=None) if _is_known(a) else a
         for a in record.annotations
         if a.teacher or a.source == "teacher"
     ]
     return Record(record.image, kept)
 
 
+def _is_known(annotation: Annotation) -> bool:
+    """Whether the mask is a human's, or the answer to the box: not needed in the labels."""
+    if not annotation.teacher:
+        return False
+    return annotation.source == "human" or (
+        annotation.segmentation == annotation.teacher[0].segmentation
+    )
+
+
+def _by_name(samples: Iterator[Sample]) -> dict[str, Sample]:
+    found: dict[str, Sample] = {}
+    for sample in samples:
+        name = sample.record.image.file_name
+        if name in found:
+            raise InputError(f"the labels are of two photographs named {name}")
+        found[name] = sample
+    return found
+
+
 def _join(record: Record, labels: Record) -> Record:
     image, of = record.image, labels.image
+    if image.image_id != of.image_id:
+        raise InputError(f"{image.file_name} has the id {image.image_id}, labels {of.image_id}")
     if (image.width, image.height) != (of.width, of.height):
         raise InputError(
             f"{image.file_name} is {image.width}×{image.height}, its labels are of "
@@ -148,6 +176,9 @@ def _join(record: Record, labels: Record) -> Record:
         annotations.append(
             annotation if label is None else _joined(annotation, label, image.file_name)
         )
+    for left in by_id.values():
+        if left.segmentation is None:
+            raise InputError(f"{image.file_name} has no annotation {left.id}, its labels have")
     # What is left was found by the teacher itself.
     return Record(image, annotations + list(by_id.values()))
 

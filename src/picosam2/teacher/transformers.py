@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -33,10 +35,20 @@ class TransformersTeacher:
             torch.set_num_threads(threads)
         logging.disable_progress_bar()  # type: ignore[no-untyped-call]
         try:
-            model = Sam2Model.from_pretrained(checkpoint, use_safetensors=True)
+            # Its annotations do not know of the second value.
+            answer: Any = Sam2Model.from_pretrained(
+                checkpoint, use_safetensors=True, output_loading_info=True
+            )
         # huggingface_hub raises many kinds of errors for what is not there.
         except Exception as error:
             raise InputError(f"cannot load the teacher {checkpoint}: {error}") from None
+        model, loaded = answer
+        # What a checkpoint lacks would be drawn at random.
+        if lacking := sorted({*loaded["missing_keys"], *map(str, loaded["mismatched_keys"])}):
+            raise InputError(
+                f"{checkpoint} is not a whole Sam2Model: {len(lacking)} weights are missing, "
+                f"{lacking[0]} for one"
+            )
         self._model = model.train(False)
         self._model.to(device=self._device)
         self._features: list[torch.Tensor] = []
