@@ -11,19 +11,19 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from pycocotools import mask as coco_mask
 
+from picosam2.data.rle import encode_mask, rle_area, rle_bbox
 from picosam2.files import replacing
 from picosam2.overlay import draw_overlay
 
 
 def mask_record(mask: NDArray[np.bool_], score: float) -> dict[str, Any]:
     """A mask as COCO has it: compressed RLE, bbox (x, y, width, height), area and score."""
-    rle = coco_mask.encode(np.asfortranarray(mask, dtype=np.uint8))
+    rle = encode_mask(mask)
     return {
-        "segmentation": {"size": list(mask.shape), "counts": rle["counts"].decode()},
-        "bbox": coco_mask.toBbox(rle).tolist(),
-        "area": int(coco_mask.area(rle)),
+        "segmentation": {"size": list(rle.size), "counts": rle.counts},
+        "bbox": list(rle_bbox(rle)),
+        "area": rle_area(rle),
         "score": score,
     }
 

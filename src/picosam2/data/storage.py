@@ -18,6 +18,16 @@ def is_address(location: str) -> bool:
     return "://" in location
 
 
+def beneath(folder: str, name: str) -> str:
+    """A file's place in a folder."""
+    return f"{folder.rstrip('/')}/{name}"
+
+
+def base_name(location: str) -> str:
+    """The last part of a place."""
+    return location.rpartition("/")[2]
+
+
 @contextlib.contextmanager
 def readable(location: str) -> Iterator[None]:
     """Turn what file systems raise into one line about ``location``."""

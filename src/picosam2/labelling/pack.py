@@ -8,12 +8,10 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import msgspec
 from tqdm import tqdm
 
-from picosam2.data.rle import rle_area
 from picosam2.data.schema import Annotation, Record
 from picosam2.data.shards import (
     Problems,
@@ -22,8 +20,9 @@ from picosam2.data.shards import (
     read_shard,
     writing_shard,
 )
-from picosam2.data.storage import exists, writing
+from picosam2.data.storage import base_name, beneath, exists, writing
 from picosam2.errors import InputError
+from picosam2.labelling.photograph import with_answers
 
 MAX_BOX_DIFFERENCE = 0.5
 
@@ -81,7 +80,7 @@ def join_labels(labels: Path, source: str, out: str) -> tuple[int, int]:
     with _unpacked(labels) as tar:
         by_name = _by_name(_read(tar, photographs=False))
         for shard in tqdm(find_shards(source), desc="joining", unit="shard", delay=2):
-            target = f"{out.rstrip('/')}/{shard.rpartition('/')[2]}"
+            target = beneath(out, base_name(shard))
             if exists(target):
                 raise InputError(f"{target} is there already: use another --out")
             found = list(_read(shard))
@@ -187,14 +186,4 @@ def _joined(annotation: Annotation, label: Annotation, file_name: str) -> Annota
     differences = [abs(a - b) for a, b in zip(annotation.bbox, label.bbox, strict=True)]
     if max(differences) > MAX_BOX_DIFFERENCE or not label.teacher:
         raise InputError(f"annotation {annotation.id} of {file_name} is not the one in the labels")
-    to_box = label.teacher[0]
-    changes: dict[str, Any] = {"teacher": label.teacher, "soft": label.soft}
-    if annotation.segmentation is None:
-        changes |= {
-            "segmentation": to_box.segmentation,
-            "area": float(rle_area(to_box.segmentation)),
-            "source": "teacher",
-            "predicted_iou": label.predicted_iou,
-            "stability_score": label.stability_score,
-        }
-    return msgspec.structs.replace(annotation, **changes)
+    return msgspec.structs.replace(with_answers(annotation, label.teacher), soft=label.soft)

@@ -80,6 +80,26 @@ def label_photograph(
     return Record(record.image, labelled), soft
 
 
+def with_answers(annotation: Annotation, answers: list[TeacherMask]) -> Annotation:
+    """The object with the answers to its prompts; without a mask, that to its box becomes it.
+
+    Args:
+        annotation: what is known of the object.
+        answers: the teacher's, that to the box first.
+    """
+    changes: dict[str, Any] = {"teacher": answers}
+    if annotation.segmentation is None:
+        to_box = answers[0]
+        changes |= {
+            "segmentation": to_box.segmentation,
+            "area": float(rle_area(to_box.segmentation)),
+            "source": "teacher",
+            "predicted_iou": to_box.predicted_iou,
+            "stability_score": to_box.stability_score,
+        }
+    return msgspec.structs.replace(annotation, **changes)
+
+
 def ask(
     teacher: Teacher,
     prompts: tuple[NDArray[np.float32], NDArray[np.int64]],
@@ -112,16 +132,7 @@ def _label_known(
     ):
         to_box = _teacher_mask(box_answer, box=box)
         to_click = _teacher_mask(click_answer, point_coords=[point])
-        changes: dict[str, Any] = {"teacher": [to_box, to_click]}
-        if labelled[position].segmentation is None:
-            changes |= {
-                "segmentation": to_box.segmentation,
-                "area": float(rle_area(to_box.segmentation)),
-                "source": "teacher",
-                "predicted_iou": to_box.predicted_iou,
-                "stability_score": to_box.stability_score,
-            }
-        labelled[position] = msgspec.structs.replace(labelled[position], **changes)
+        labelled[position] = with_answers(labelled[position], [to_box, to_click])
     return labelled, {p: a.logits for p, a in zip(known, by_box, strict=True)}
 
 

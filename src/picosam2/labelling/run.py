@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from picosam2.data.shards import Problems, count_photographs, find_shards
 from picosam2.data.source import say_problems
-from picosam2.data.storage import exists, readable, writing
+from picosam2.data.storage import base_name, beneath, exists, readable, writing
 from picosam2.errors import InputError
 from picosam2.labelling.config import LabelConfig
 from picosam2.labelling.executors import find_executor
@@ -43,26 +43,26 @@ def label(
     shards = find_shards(source)
     if _path(out) in {_path(shard).rpartition("/")[0] for shard in shards}:
         raise InputError(f"{out} holds the shards themselves: give another --out")
-    jobs = [Job(shard, f"{out.rstrip('/')}/{shard.rpartition('/')[2]}") for shard in shards]
+    jobs = [Job(shard, beneath(out, base_name(shard))) for shard in shards]
     todo = [job for job in jobs if not exists(job.target)]
     run = {"teacher": teacher, "config": asdict(config)}
     _check_record(out, run, some_done=len(todo) < len(jobs))
     if not todo:
         return
     total = sum(count_photographs(job.source) for job in todo)
-    images = objects = 0
+    objects = 0
     bar = tqdm(total=total, desc=f"labelling {len(todo)}/{len(jobs)} shards", unit="image")
 
     def progress(count: int) -> None:
-        nonlocal images, objects
-        images, objects = images + 1, objects + count
+        nonlocal objects
+        objects += count
         bar.set_postfix(objects=objects, refresh=False)
         bar.update()
 
     problems = Problems()
     with bar:
-        for result in find_executor(executor)(todo, teacher, config, workers, progress):
-            problems.messages += result.problems
+        for left_out in find_executor(executor)(todo, teacher, config, workers, progress):
+            problems.messages += left_out.messages
     say_problems(problems)
 
 
@@ -74,7 +74,7 @@ def _path(location: str) -> str:
 
 def _check_record(out: str, run: dict[str, Any], some_done: bool) -> None:
     """Write what makes the labels beside them; refuse a folder with labels made otherwise."""
-    location = f"{out.rstrip('/')}/{RECORD_FILE}"
+    location = beneath(out, RECORD_FILE)
     content = run | {"versions": versions("numpy", "pillow", "onnxruntime")}
     if not (some_done and exists(location)):
         with writing(location) as path:

@@ -26,29 +26,12 @@ class Job:
     target: str
 
 
-@dataclass(frozen=True)
-class Labelled:
-    """What became of a shard.
-
-    Args:
-        job: which one.
-        images: photographs in it.
-        objects: objects of these, known or found.
-        problems: what was left out, one line each.
-    """
-
-    job: Job
-    images: int
-    objects: int
-    problems: list[str]
-
-
 def label_shard(
     job: Job,
     teacher: Teacher,
     config: LabelConfig,
     done: Callable[[int], None],
-) -> Labelled:
+) -> Problems:
     """Label a shard; the result appears under its name when it is whole.
 
     Args:
@@ -57,11 +40,13 @@ def label_shard(
         config: of the search for unknown objects.
         done: called after each photograph with the number of its objects.
 
+    Returns:
+        What was left out.
+
     Raises:
         InputError: the shard cannot be opened, or the result cannot be written.
     """
     problems = Problems()
-    images = objects = 0
     with writing_shard(job.target) as shard:
         for sample in read_shard(job.source, problems):
             assert sample.photograph is not None
@@ -72,7 +57,5 @@ def label_shard(
                 continue
             record, soft = label_photograph(teacher, image, sample.record, config)
             shard.add(sample.key, record, sample.photograph.read(), soft)
-            images += 1
-            objects += len(record.annotations)
             done(len(record.annotations))
-    return Labelled(job, images, objects, problems.messages)
+    return problems

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
+from picosam2.data.shards import Problems
 from picosam2.labelling.config import LabelConfig
-from picosam2.labelling.shard import Job, Labelled
+from picosam2.labelling.shard import Job
 
 Progress = Callable[[int], None]
 
@@ -16,8 +17,8 @@ class Executor(Protocol):
 
     def __call__(
         self, jobs: list[Job], teacher: str, config: LabelConfig, workers: int, progress: Progress
-    ) -> Iterator[Labelled]:
-        """Give each shard's outcome as it is done.
+    ) -> Iterator[Problems]:
+        """Give what was left out of each shard as it is done.
 
         Args:
             jobs: the shards.

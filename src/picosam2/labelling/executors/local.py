@@ -12,9 +12,10 @@ from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import TYPE_CHECKING
 
+from picosam2.data.shards import Problems
 from picosam2.errors import InputError
 from picosam2.labelling.config import LabelConfig
-from picosam2.labelling.shard import Job, Labelled, label_shard
+from picosam2.labelling.shard import Job, label_shard
 from picosam2.teacher import load_teacher
 from picosam2.teacher.base import Teacher
 
@@ -28,7 +29,7 @@ POLL_SECONDS = 0.5
 
 def label_locally(
     jobs: list[Job], teacher: str, config: LabelConfig, workers: int, progress: Progress
-) -> Iterator[Labelled]:
+) -> Iterator[Problems]:
     """Label shards on this machine; see ``Executor``.
 
     Raises:
@@ -80,7 +81,7 @@ def _follow(parent: int) -> None:
     os._exit(1)
 
 
-def _label(job: Job) -> Labelled:
+def _label(job: Job) -> Problems:
     global _teacher
     # Not when the worker starts: there, a missing teacher would only break the pool.
     _teacher = _teacher or load_teacher(_teacher_name)

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import ray
 from ray.util import ActorPool
 
+from picosam2.data.shards import Problems
 from picosam2.errors import InputError
 from picosam2.labelling.config import LabelConfig
-from picosam2.labelling.shard import Job, Labelled, label_shard
+from picosam2.labelling.shard import Job, label_shard
 from picosam2.teacher import load_teacher
 from picosam2.teacher.base import Teacher
 
@@ -25,7 +26,7 @@ class Labeller:
         self._name, self._config = teacher, config
         self._teacher: Teacher | None = None
 
-    def label(self, job: Job) -> tuple[Labelled, list[int]]:
+    def label(self, job: Job) -> tuple[Problems, list[int]]:
         """Label one shard; also the numbers of objects of its photographs."""
         # Not in __init__, whose errors arrive as the death of the actor.
         self._teacher = self._teacher or load_teacher(self._name)
@@ -35,7 +36,7 @@ class Labeller:
 
 def label_with_ray(
     jobs: list[Job], teacher: str, config: LabelConfig, workers: int, progress: Progress
-) -> Iterator[Labelled]:
+) -> Iterator[Problems]:
     """Label shards on the cluster of ``$RAY_ADDRESS``, or on a Ray of its own; see ``Executor``.
 
     Progress comes shard by shard. Each actor takes a GPU where the cluster has any.
@@ -48,10 +49,10 @@ def label_with_ray(
     actor = ray.remote(num_cpus=1, num_gpus=gpus, max_restarts=-1, max_task_retries=-1)(Labeller)
     pool = ActorPool([actor.remote(teacher, config) for _ in range(min(workers, len(jobs)))])
     try:
-        for labelled, counts in pool.map_unordered(lambda a, job: a.label.remote(job), jobs):
+        for left_out, counts in pool.map_unordered(lambda a, job: a.label.remote(job), jobs):
             for count in counts:
                 progress(count)
-            yield labelled
+            yield left_out
     except ray.exceptions.RayTaskError as error:
         if isinstance(error.cause, InputError):
             raise InputError(str(error.cause)) from None
