@@ -312,11 +312,30 @@ def test_a_missing_teacher_is_one_line_with_two_workers_too(shards, tmp_path, mo
             label(str(shards), str(tmp_path / "out"), "sam2-tiny", EVERYTHING, "local", workers)
 
 
+def test_ray_refuses_what_it_cannot_do(shards, random_sam2, tmp_path, monkeypatch):
+    pytest.importorskip("ray")
+    monkeypatch.setenv("RAY_OVERRIDE_RESOURCES", '{"CPU": 1}')
+    with pytest.raises(InputError, match="has room for 1 workers: use --workers 1"):
+        label(str(shards), str(tmp_path / "out"), random_sam2, EVERYTHING, "ray", 2)
+    monkeypatch.setenv("PICOSAM2_CACHE", str(tmp_path / "empty"))
+    with pytest.raises(InputError, match="run picosam2 teacher fetch"):
+        label(str(shards), str(tmp_path / "out"), "sam2-tiny", EVERYTHING, "ray", 1)
+    assert not list((tmp_path / "out").glob("*.tar"))
+
+
 def test_a_wrong_teacher_does_not_spoil_the_folder(shards, random_sam2, labelled, tmp_path):
     with pytest.raises(InputError, match="unknown teacher"):
         label(str(shards), str(tmp_path), "sam9", EVERYTHING, "local", 1)
     label(str(shards), str(tmp_path), random_sam2, EVERYTHING, "local", 1)
     assert contents(tmp_path) == contents(labelled)
+
+
+def test_shards_of_equal_names_are_told_apart(shards, random_sam2, labelled, tmp_path):
+    """Numbered shards of two imports have the same names: the second is not taken as done."""
+    first, *_, last = sorted(shards.glob("*.tar"))
+    (tmp_path / first.name).write_bytes(last.read_bytes())
+    with pytest.raises(InputError, match="labels of other photographs"):
+        label(str(tmp_path), str(labelled), random_sam2, EVERYTHING, "local", 1)
 
 
 def test_photographs_are_not_replaced_by_their_labels(shards, random_sam2, monkeypatch):
@@ -332,7 +351,9 @@ def test_what_is_all_there_needs_no_teacher(shards, labelled, random_sam2, monke
 
 
 def test_labels_are_written_to_any_file_system(shards, random_sam2, labelled):
-    label(str(shards), "memory://labels/out", random_sam2, EVERYTHING, "local", 1)
+    cached = f"simplecache::file://{shards}"
+    done = label(cached, "memory://labels/out", random_sam2, EVERYTHING, "local", 1)
+    assert (done.photographs, done.left_out) == (len(open_source(shards)), 0)
     fs = fsspec.filesystem("memory")
     found = {name.rpartition("/")[2]: fs.cat_file(name) for name in fs.ls("/labels/out", False)}
     assert found == contents(labelled)
@@ -444,7 +465,7 @@ def test_labels_are_kept_without_photographs_and_joined_again(shards, labelled, 
     # The second half of the shards holds the same file names again.
     for folder, name in ((shards, "in"), (labelled, "out")):
         (tmp_path / name).mkdir()
-        for path in sorted(folder.glob("*.tar"))[:2]:
+        for path in [*sorted(folder.glob("*.tar"))[:2], *folder.glob("labels.json")]:
             (tmp_path / name / path.name).write_bytes(path.read_bytes())
     assert pack_labels(str(tmp_path / "out"), packed) == 4
     with tarfile.open(packed) as tar:
@@ -461,7 +482,10 @@ def test_labelling_goes_on_after_joined_labels(shards, random_sam2, labelled, tm
         (tmp_path / "in" / path.name).write_bytes((shards / path.name).read_bytes())
     joined = join_labels(tmp_path / "labels.tar.xz", str(tmp_path / "in"), str(tmp_path / "out"))
     assert joined == (2, 2)
-    assert contents(tmp_path / "out") == {first.name: first.read_bytes()}
+    record = (labelled / "labels.json").read_bytes()
+    assert contents(tmp_path / "out") == {first.name: first.read_bytes(), "labels.json": record}
+    with pytest.raises(InputError, match="use another --out"):
+        label(str(tmp_path / "in"), str(tmp_path / "out"), "sam2-tiny", EVERYTHING, "local", 1)
     label(str(tmp_path / "in"), str(tmp_path / "out"), random_sam2, EVERYTHING, "local", 1)
     assert (tmp_path / "out" / second.name).read_bytes() == second.read_bytes()
 
@@ -471,10 +495,15 @@ def test_labels_of_photographs_that_are_not_there_are_refused(shards, labelled, 
     pack_labels(str(first), tmp_path / "labels.tar.xz")
     with pytest.raises(InputError, match="of no whole shard"):
         join_labels(tmp_path / "labels.tar.xz", str(shards / second.name), str(tmp_path / "out"))
-    pack_labels(str(labelled), tmp_path / "twice.tar.xz")
-    with pytest.raises(InputError, match="of two photographs named"):
-        join_labels(tmp_path / "twice.tar.xz", str(shards), str(tmp_path / "out"))
     assert not (tmp_path / "out").exists()
+
+
+def test_what_could_not_be_joined_again_is_not_packed(shards, labelled, tmp_path):
+    with pytest.raises(InputError, match="two photographs named"):
+        pack_labels(str(labelled), tmp_path / "twice.tar.xz")
+    with pytest.raises(InputError, match="picosam2 label makes labels"):
+        pack_labels(str(shards), tmp_path / "none.tar.xz")
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("change", ["another photograph", "an annotation less"])
@@ -528,14 +557,18 @@ def test_the_commands_label_pack_and_join(shards, random_sam2, tmp_path):
     ):
         result = command(*arguments)
         assert result.exit_code == 0, result.output
+        if arguments[0] == "label":
+            assert "2 photographs" in result.stderr
+            assert "0 left out; 0 shards were there already" in result.stderr
     assert (tmp_path / "joined" / name).read_bytes() == (tmp_path / "out" / name).read_bytes()
 
 
-def test_the_commands_refuse_in_one_line(tmp_path):
+def test_the_commands_refuse_in_one_line(shards, tmp_path):
     broken = tmp_path / "labels.tar.xz"
     broken.write_bytes(b"not it")
     for arguments in (
         ("label", tmp_path, "--out", tmp_path / "out"),
+        ("label", shards, "--out", ""),
         ("teacher", "pack", tmp_path, "--out", tmp_path / "packed"),
         ("teacher", "join", broken, tmp_path, "--out", tmp_path / "joined"),
         ("teacher", "join", tmp_path / "no", tmp_path, "--out", tmp_path / "joined"),

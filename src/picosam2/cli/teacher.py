@@ -101,5 +101,8 @@ def label(
     from picosam2.labelling.run import label as run
 
     config = LabelConfig(grid, min_predicted_iou, min_stability)
-    run(shards, out, teacher, config, executor, workers)
-    say(f"labels: {Path(out) if '://' not in out else out}")
+    done = run(shards, out, teacher, config, executor, workers)
+    say(
+        f"labels: {out}: {done.photographs} photographs, {done.objects} objects, "
+        f"{done.left_out} left out; {done.shards_before} shards were there already"
+    )

@@ -20,13 +20,15 @@ import fsspec
 
 from picosam2.data.records import decode_record, encode_record
 from picosam2.data.schema import Record
-from picosam2.data.storage import is_address, readable, writing
+from picosam2.data.storage import base_name, beneath, is_address, readable, writing
 from picosam2.errors import InputError
 from picosam2.images import open_image
 
 PHOTOGRAPH, RECORD, SOFT = "jpg", "json", "soft.png"
 # WebDataset's rule: the key ends at the first dot of the name.
 MEMBER = re.compile(r"^(?:\./)?((?:.*/|)[^.]+)[.]([^/]*)$")
+# WebDataset skips such names: facts about the shard as a whole.
+META = re.compile(r"^__[^/]*__$")
 BLOCK = 512
 
 
@@ -89,22 +91,40 @@ def find_shards(location: str) -> list[str]:
     """
     with readable(location):
         fs, path = fsspec.url_to_fs(location)
-        one = path.endswith(".tar") and fs.isfile(path)
-        found = [path] if one else sorted(fs.glob(f"{glob.escape(path)}/*.tar"))
+        if path.endswith(".tar") and fs.isfile(path):
+            return [location if is_address(location) else path]
+        found = sorted(fs.glob(f"{glob.escape(path)}/*.tar"))
         if not found:
             raise InputError(f"no shards (*.tar) in {location}: picosam2 data import makes them")
-        return [fs.unstrip_protocol(name) if is_address(location) else name for name in found]
+        # By their own names, so that chains of protocols (simplecache::s3://...) stay whole.
+        folder = location if is_address(location) else path
+        return [beneath(folder, base_name(name)) for name in found]
 
 
-def count_photographs(shard: str) -> int:
-    """Photographs in a shard, by its names alone; 0 for one that cannot be read.
+def list_photographs(shard: str) -> Iterator[tuple[str, int]]:
+    """Key and bytes of each photograph in a shard, as far as it can be read, by headers alone.
 
     Raises:
         InputError: the shard cannot be opened.
     """
     with readable(shard), fsspec.open(shard, "rb") as stream:
-        members = _members(stream, shard, Problems())
-        return sum(name.lower().endswith((".jpg", ".jpeg")) for name, _ in members)
+        for name, blob in _members(stream, shard, Problems()):
+            match = MEMBER.match(name)
+            if match and match.group(2).lower() in (PHOTOGRAPH, "jpeg"):
+                yield match.group(1), blob.size
+
+
+def read_meta(shard: str, name: str) -> bytes | None:
+    """What ``ShardWriter.add_meta`` stored under a name; None where there is nothing.
+
+    Raises:
+        InputError: the shard cannot be opened.
+    """
+    with readable(shard), fsspec.open(shard, "rb") as stream:
+        for member, blob in _members(stream, shard, Problems()):
+            if member == f"__{name}__":
+                return blob.read()
+    return None
 
 
 def read_shard(shard: str, problems: Problems, photographs: bool = True) -> Iterator[Sample]:
@@ -123,6 +143,8 @@ def read_shard(shard: str, problems: Problems, photographs: bool = True) -> Iter
     with readable(shard), fsspec.open(shard, "rb") as stream:
         groups: dict[str, dict[str, TarBlob]] = {}
         for name, blob in _members(stream, shard, problems):
+            if META.match(name):
+                continue
             match = MEMBER.match(name)
             if match is None:
                 problems.add(shard, name, "has no KEY.extension")
@@ -207,9 +229,16 @@ class ShardWriter:
         members = {PHOTOGRAPH: photograph, RECORD: encode_record(record), SOFT: soft}
         for extension, content in members.items():
             if content is not None:
-                info = tarfile.TarInfo(f"{key}.{extension}")
-                info.size = len(content)
-                self._tar.addfile(info, io.BytesIO(content))
+                self._add(f"{key}.{extension}", content)
+
+    def add_meta(self, name: str, content: bytes) -> None:
+        """Add a fact about the shard as a whole, which readers of photographs skip."""
+        self._add(f"__{name}__", content)
+
+    def _add(self, name: str, content: bytes) -> None:
+        info = tarfile.TarInfo(name)
+        info.size = len(content)
+        self._tar.addfile(info, io.BytesIO(content))
 
 
 @contextlib.contextmanager

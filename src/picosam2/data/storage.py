@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import fsspec
+from fsspec.implementations.local import LocalFileSystem
 
 from picosam2.errors import InputError
 from picosam2.files import replacing
@@ -19,7 +20,13 @@ def is_address(location: str) -> bool:
 
 
 def beneath(folder: str, name: str) -> str:
-    """A file's place in a folder."""
+    """A file's place in a folder.
+
+    Raises:
+        InputError: the folder has no name.
+    """
+    if not folder:
+        raise InputError("give a folder, not an empty name")
     return f"{folder.rstrip('/')}/{name}"
 
 
@@ -54,18 +61,22 @@ def exists(location: str) -> bool:
 def writing(location: str) -> Iterator[Path]:
     """A local path to write to; it appears as ``location`` when the block succeeds.
 
+    Elsewhere it is sent in one piece, which object stores show when it is complete; on others
+    (``sftp://``) a broken connection may leave a part: mount these instead.
+
     Raises:
         InputError: it cannot be written, or the disk is full.
     """
-    if not is_address(location):
-        with replacing(Path(location)) as path:
+    with readable(location):
+        fs, address = fsspec.url_to_fs(location)
+    if isinstance(fs, LocalFileSystem):
+        with replacing(Path(address if is_address(location) else location)) as path:
             yield path
         return
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "content"
         yield path
         try:
-            fs, address = fsspec.url_to_fs(location)
             fs.makedirs(address.rpartition("/")[0], exist_ok=True)
             fs.put_file(str(path), address)
         except (OSError, ValueError, ImportError) as error:

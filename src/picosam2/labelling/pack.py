@@ -17,12 +17,14 @@ from picosam2.data.shards import (
     Problems,
     Sample,
     find_shards,
+    read_meta,
     read_shard,
     writing_shard,
 )
 from picosam2.data.storage import base_name, beneath, exists, writing
 from picosam2.errors import InputError
 from picosam2.labelling.photograph import with_answers
+from picosam2.labelling.record import RECORD_FILE, read_record, write_record
 
 MAX_BOX_DIFFERENCE = 0.5
 
@@ -38,23 +40,35 @@ def pack_labels(source: str, out: Path) -> int:
         How many photographs it is about.
 
     Raises:
-        InputError: bad input, or the file cannot be written.
+        InputError: these are no labels, two photographs have one name (they could not be joined
+            again), or the file cannot be written.
     """
-    count = 0
+    shards = find_shards(source)
+    record = read_record(shards[0].rpartition("/")[0])
+    if record is None:
+        raise InputError(f"{source} has no {RECORD_FILE}: picosam2 label makes labels")
+    names: set[str] = set()
     with tempfile.TemporaryDirectory() as folder:
         tar = Path(folder) / "labels.tar"
         with writing_shard(str(tar)) as labels:
-            for sample in _samples(source):
-                soft = sample.soft.read() if sample.soft else None
-                labels.add(sample.key, _only_labels(sample.record), None, soft)
-                count += 1
+            labels.add_meta(RECORD_FILE, record)
+            for shard in tqdm(shards, desc="packing", unit="shard", delay=2):
+                for sample in _read(shard):
+                    name = sample.record.image.file_name
+                    if name in names:
+                        raise InputError(f"{source} has two photographs named {name}")
+                    names.add(name)
+                    soft = sample.soft.read() if sample.soft else None
+                    # By number: keys of different shards may be equal.
+                    key = f"{len(names):08d}"
+                    labels.add(key, _only_labels(sample.record), None, soft)
         with (
             tar.open("rb") as content,
             writing(str(out)) as path,
             lzma.open(path, "wb", preset=9) as file,
         ):
             shutil.copyfileobj(content, file)
-    return count
+    return len(names)
 
 
 def join_labels(labels: Path, source: str, out: str) -> tuple[int, int]:
@@ -79,6 +93,7 @@ def join_labels(labels: Path, source: str, out: str) -> tuple[int, int]:
     joined = missing = 0
     with _unpacked(labels) as tar:
         by_name = _by_name(_read(tar, photographs=False))
+        made_by = read_meta(tar, RECORD_FILE)
         for shard in tqdm(find_shards(source), desc="joining", unit="shard", delay=2):
             target = beneath(out, base_name(shard))
             if exists(target):
@@ -99,15 +114,12 @@ def join_labels(labels: Path, source: str, out: str) -> tuple[int, int]:
                     record = _join(sample.record, label.record)
                     soft = label.soft.read() if label.soft else None
                     writer.add(sample.key, record, sample.photograph.read(), soft)
+            if not joined and made_by is not None:
+                write_record(out, made_by)
             joined += len(samples)
     if not joined:
         raise InputError(f"{labels} has the labels of no whole shard of {source}")
     return joined, missing
-
-
-def _samples(source: str) -> Iterator[Sample]:
-    for shard in tqdm(find_shards(source), desc="packing", unit="shard", delay=2):
-        yield from _read(shard)
 
 
 def _read(shard: str, photographs: bool = True) -> Iterator[Sample]:

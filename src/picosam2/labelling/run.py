@@ -2,32 +2,46 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import Any
+import sys
+from dataclasses import dataclass
 
 import fsspec
-import msgspec
 from tqdm import tqdm
 
-from picosam2.data.shards import Problems, count_photographs, find_shards
-from picosam2.data.source import say_problems
-from picosam2.data.storage import base_name, beneath, exists, readable, writing
+from picosam2.data.shards import find_shards, list_photographs
+from picosam2.data.storage import base_name, beneath, exists, is_address, readable
 from picosam2.errors import InputError
 from picosam2.labelling.config import LabelConfig
 from picosam2.labelling.executors import find_executor
+from picosam2.labelling.record import keep_record, make_record
 from picosam2.labelling.shard import Job
-from picosam2.record import versions
 
-RECORD_FILE = "labels.json"
+
+@dataclass
+class Outcome:
+    """What a run did.
+
+    Args:
+        photographs: labelled by it.
+        objects: of these, known or found.
+        left_out: photographs that could not be labelled.
+        shards_before: shards that were there already.
+    """
+
+    photographs: int = 0
+    objects: int = 0
+    left_out: int = 0
+    shards_before: int = 0
 
 
 def label(
     source: str, out: str, teacher: str, config: LabelConfig, executor: str, workers: int
-) -> None:
+) -> Outcome:
     """Label the shards of ``source`` into ``out``; what is there already is not done again.
 
     Shards are written whole and depend on nothing but their input, so that a run may be killed and
-    started again, and several may work on one output.
+    started again, and several may work on one output. What has to be left out is said on standard
+    error, shard by shard.
 
     Args:
         source: folder of shards or one shard, a path or an address.
@@ -41,46 +55,54 @@ def label(
         InputError: bad input, ``out`` holds other labels, or a worker died.
     """
     shards = find_shards(source)
+    # Workers on a cluster have folders of their own to be in.
+    out = out if is_address(out) else _path(out)
     if _path(out) in {_path(shard).rpartition("/")[0] for shard in shards}:
         raise InputError(f"{out} holds the shards themselves: give another --out")
     jobs = [Job(shard, beneath(out, base_name(shard))) for shard in shards]
     todo = [job for job in jobs if not exists(job.target)]
-    run = {"teacher": teacher, "config": asdict(config)}
-    _check_record(out, run, some_done=len(todo) < len(jobs))
+    ready = {job.source for job in jobs} - {job.source for job in todo}
+    keep_record(out, make_record(teacher, config), bool(ready))
+    for job in jobs:
+        if job.source in ready:
+            _check_same_photographs(job)
+    outcome = Outcome(shards_before=len(ready))
     if not todo:
-        return
-    total = sum(count_photographs(job.source) for job in todo)
-    objects = 0
+        return outcome
+    # On an object store, reading all headers would be reading everything twice.
+    local = not is_address(source)
+    total = sum(1 for job in todo for _ in list_photographs(job.source)) if local else None
     bar = tqdm(total=total, desc=f"labelling {len(todo)}/{len(jobs)} shards", unit="image")
 
     def progress(count: int) -> None:
-        nonlocal objects
-        objects += count
-        bar.set_postfix(objects=objects, refresh=False)
+        outcome.photographs += 1
+        outcome.objects += count
+        bar.set_postfix(objects=outcome.objects, refresh=False)
         bar.update()
 
-    problems = Problems()
+    labelled = find_executor(executor)(todo, teacher, config, workers, progress)
     with bar:
-        for left_out in find_executor(executor)(todo, teacher, config, workers, progress):
-            problems.messages += left_out.messages
-    say_problems(problems)
+        for done, left_out in enumerate(labelled, start=1):
+            outcome.left_out += len(left_out.messages)
+            for message in left_out.messages:
+                bar.write(f"left out: {message}", file=sys.stderr)
+            if not local:
+                bar.total = round(outcome.photographs / done * len(todo))
+    return outcome
 
 
 def _path(location: str) -> str:
     """Absolute, so that two names of one folder are equal."""
+    if not location:
+        raise InputError("give a folder, not an empty name")
     with readable(location):
         return str(fsspec.url_to_fs(location)[1]).rstrip("/")
 
 
-def _check_record(out: str, run: dict[str, Any], some_done: bool) -> None:
-    """Write what makes the labels beside them; refuse a folder with labels made otherwise."""
-    location = beneath(out, RECORD_FILE)
-    content = run | {"versions": versions("numpy", "pillow", "onnxruntime")}
-    if not (some_done and exists(location)):
-        with writing(location) as path:
-            path.write_bytes(msgspec.json.format(msgspec.json.encode(content), indent=1) + b"\n")
-        return
-    with readable(location), fsspec.open(location, "rb") as stream:
-        earlier = msgspec.json.decode(stream.read(), type=dict[str, Any])
-    if {key: earlier.get(key) for key in run} != msgspec.to_builtins(run):
-        raise InputError(f"{out} holds labels by another teacher or setting: use another --out")
+def _check_same_photographs(job: Job) -> None:
+    """Refuse labels of other photographs under the name of a shard, by the first of them."""
+    first = next(list_photographs(job.target), None)
+    if first is not None and first not in list_photographs(job.source):
+        raise InputError(
+            f"{job.target} holds labels of other photographs than {job.source}: use another --out"
+        )

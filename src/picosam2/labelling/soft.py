@@ -43,11 +43,11 @@ def soft_tile(
     scale = np.array([size / width, size / height])
     corners = (x0 * scale[0], y0 * scale[1], (x0 + side) * scale[0], (y0 + side) * scale[1])
     # Pillow takes a box inside the image only: pad by what the square has outside.
-    pad = 1 + int(max(0, -corners[0], -corners[1], corners[2] - size, corners[3] - size))
-    padded = np.pad(logits.clip(-8, 8), pad, mode="edge")
-    tile = Image.fromarray(padded).resize(
-        (TILE, TILE), Image.Resampling.BILINEAR, box=tuple(c + pad for c in corners)
-    )
+    pad_x = 1 + int(max(0, -corners[0], corners[2] - size))
+    pad_y = 1 + int(max(0, -corners[1], corners[3] - size))
+    padded = np.pad(logits.clip(-8, 8), [(pad_y, pad_y), (pad_x, pad_x)], mode="edge")
+    box = (corners[0] + pad_x, corners[1] + pad_y, corners[2] + pad_x, corners[3] + pad_y)
+    tile = Image.fromarray(padded).resize((TILE, TILE), Image.Resampling.BILINEAR, box=box)
     centres = (np.arange(TILE) + 0.5) * side / TILE
     levels = np.rint(np.asarray(tile) * STEPS_PER_LOGIT + ZERO)
     values: NDArray[np.uint8] = levels.clip(0, 255).astype(np.uint8)

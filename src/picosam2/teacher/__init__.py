@@ -12,6 +12,16 @@ if TYPE_CHECKING:
 ONNX_TEACHER = "sam2-tiny"
 
 
+def teacher_packages(name: str) -> tuple[str, ...]:
+    """The packages whose versions decide about a teacher's answers."""
+    return ("onnxruntime",) if name == ONNX_TEACHER else ("torch", "transformers")
+
+
+def uses_gpu(name: str) -> bool:
+    """Whether a teacher works on a GPU where there is one."""
+    return name != ONNX_TEACHER
+
+
 def load_teacher(name: str, threads: int = 1) -> Teacher:
     """Open a teacher.
 

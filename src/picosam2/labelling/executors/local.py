@@ -6,7 +6,6 @@ import multiprocessing
 import os
 import signal
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -21,6 +20,7 @@ from picosam2.teacher.base import Teacher
 
 if TYPE_CHECKING:
     from multiprocessing.queues import SimpleQueue
+    from multiprocessing.synchronize import Event
 
     from picosam2.labelling.executors import Progress
 
@@ -43,8 +43,9 @@ def label_locally(
     # Forked threads of ONNX Runtime do not work.
     context = multiprocessing.get_context("spawn")
     counts: SimpleQueue[int] = context.SimpleQueue()
+    stop = context.Event()
     pool = ProcessPoolExecutor(
-        workers, context, _start_worker, (teacher, config, counts, os.getpid())
+        workers, context, _start_worker, (teacher, config, counts, stop, os.getpid())
     )
     try:
         waiting = {pool.submit(_label, job) for job in jobs}
@@ -57,6 +58,8 @@ def label_locally(
     except BrokenProcessPool:
         raise InputError("a worker died (out of memory?); run it again to go on") from None
     finally:
+        # Nothing waits for the shards of the others after an error; after the last, there is none.
+        stop.set()
         pool.shutdown(wait=False, cancel_futures=True)
 
 
@@ -66,18 +69,20 @@ _config: LabelConfig
 _counts: SimpleQueue[int]
 
 
-def _start_worker(teacher: str, config: LabelConfig, counts: SimpleQueue[int], parent: int) -> None:
+def _start_worker(
+    teacher: str, config: LabelConfig, counts: SimpleQueue[int], stop: Event, parent: int
+) -> None:
     global _teacher_name, _config, _counts
     # Ctrl-C reaches every process; the parent alone says so.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    threading.Thread(target=_follow, args=(parent,), daemon=True).start()
+    threading.Thread(target=_follow, args=(parent, stop), daemon=True).start()
     _teacher_name, _config, _counts = teacher, config, counts
 
 
-def _follow(parent: int) -> None:
-    """A worker whose parent was killed would wait for work for ever."""
-    while os.getppid() == parent:
-        time.sleep(1)
+def _follow(parent: int, stop: Event) -> None:
+    """End the worker when told to, or when its parent was killed: it would wait for ever."""
+    while os.getppid() == parent and not stop.wait(1):
+        pass
     os._exit(1)
 
 

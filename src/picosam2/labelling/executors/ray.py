@@ -12,11 +12,13 @@ from picosam2.data.shards import Problems
 from picosam2.errors import InputError
 from picosam2.labelling.config import LabelConfig
 from picosam2.labelling.shard import Job, label_shard
-from picosam2.teacher import load_teacher
+from picosam2.teacher import load_teacher, uses_gpu
 from picosam2.teacher.base import Teacher
 
 if TYPE_CHECKING:
     from picosam2.labelling.executors import Progress
+
+RETRIES = 3
 
 
 class Labeller:
@@ -39,15 +41,25 @@ def label_with_ray(
 ) -> Iterator[Problems]:
     """Label shards on the cluster of ``$RAY_ADDRESS``, or on a Ray of its own; see ``Executor``.
 
-    Progress comes shard by shard. Each actor takes a GPU where the cluster has any.
+    Progress comes shard by shard. Each actor takes a GPU where the cluster has any that the
+    teacher can use. A shard whose workers die again and again is given up.
 
     Raises:
-        InputError: bad input.
+        InputError: bad input, more workers than the cluster has room for, or a shard given up.
     """
     ray.init(ignore_reinit_error=True, log_to_driver=False)
-    gpus = 1 if ray.cluster_resources().get("GPU") else 0  # type: ignore[no-untyped-call]
-    actor = ray.remote(num_cpus=1, num_gpus=gpus, max_restarts=-1, max_task_retries=-1)(Labeller)
-    pool = ActorPool([actor.remote(teacher, config) for _ in range(min(workers, len(jobs)))])
+    has = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    gpus = 1 if uses_gpu(teacher) and has.get("GPU") else 0
+    room = int(has["GPU"] if gpus else has.get("CPU", 0))
+    workers = min(workers, len(jobs))
+    if workers > room:
+        ray.shutdown()
+        # Actors without a place would wait for ever, and their shards with them.
+        raise InputError(f"the cluster has room for {room} workers: use --workers {room}")
+    actor = ray.remote(num_cpus=1, num_gpus=gpus, max_restarts=-1, max_task_retries=RETRIES)(
+        Labeller
+    )
+    pool = ActorPool([actor.remote(teacher, config) for _ in range(workers)])
     try:
         for left_out, counts in pool.map_unordered(lambda a, job: a.label.remote(job), jobs):
             for count in counts:
@@ -57,5 +69,9 @@ def label_with_ray(
         if isinstance(error.cause, InputError):
             raise InputError(str(error.cause)) from None
         raise
+    except ray.exceptions.RayActorError:
+        raise InputError(
+            f"a shard's worker died {RETRIES + 1} times (out of memory?); run it again to go on"
+        ) from None
     finally:
         ray.shutdown()
