@@ -23,7 +23,7 @@ from PIL import Image
 from picosam2 import Predictor
 from picosam2.labelling.photograph import ask
 from picosam2.teacher.base import click_prompts
-from picosam2.teacher.fetch import fetch_teacher
+from picosam2.teacher.fetch import SAM2_TINY
 from picosam2.teacher.onnx import OnnxTeacher
 
 PHOTO = Path(__file__).parent.parent / "examples" / "images" / "coffee.jpg"
@@ -45,7 +45,7 @@ def main() -> None:
     arguments = parser.parse_args()
     image = np.asarray(Image.open(PHOTO).convert("RGB").resize(SIZE))
     predictor = Predictor.from_pretrained(arguments.weights, threads=1)
-    fetch_teacher()
+    SAM2_TINY.fetch()
     sam2 = OnnxTeacher(threads=1)
 
     def pico_click() -> None:

@@ -11,9 +11,11 @@ from pycocotools import mask as coco_mask
 from picosam2 import Predictor
 from picosam2.data.coco import CocoFolder
 from picosam2.data.source import open_source
-from picosam2.evaluation.metrics import mean_average_precision, summarise
-from picosam2.evaluation.protocols import PROTOCOLS, Case
+from picosam2.errors import InputError
+from picosam2.evaluation.metrics import boundary_iou, mean_average_precision, summarise
+from picosam2.evaluation.protocols import PROTOCOLS, Case, find_protocols, jittered_box
 from picosam2.evaluation.run import choose_objects, evaluate
+from picosam2.evaluation.segmenter import PredictorSegmenter
 from picosam2.masks import extent_centre, mask_iou, most_interior_pixel
 
 
@@ -32,9 +34,14 @@ class Recorder:
         return logits, np.full(len(crops), 0.5, np.float32)
 
 
+def iou_of(name: str, segmenter: PredictorSegmenter, case: Case) -> float:
+    mask, _ = PROTOCOLS[name].ask(segmenter, case)
+    return mask_iou(mask, PROTOCOLS[name].truth(case))
+
+
 def cases(folder: CocoFolder) -> list[Case]:
     return [
-        Case(image, photograph.mask(annotation), annotation, photograph.native_scale)
+        Case(image, photograph.mask(annotation), annotation, photograph.image_id)
         for photograph in folder
         for image in [photograph.load()]
         for annotation in photograph.objects
@@ -51,6 +58,64 @@ def test_mask_iou_agrees_with_pycocotools(examples):
         for b in masks:
             expected = coco_mask.iou([as_rle(a)], [as_rle(b)], [0])[0, 0]
             assert mask_iou(a, b) == pytest.approx(expected)
+
+
+def test_boundary_iou_agrees_with_opencv(examples, predictor):
+    """The edges of predicted and true masks, by erosion as Cheng et al.'s own code has it."""
+    import cv2
+
+    def edge(mask: np.ndarray) -> np.ndarray:
+        width = max(1, round(0.02 * np.hypot(*mask.shape)))
+        kernel = np.ones((3, 3), np.uint8)
+        eroded = cv2.erode(np.pad(mask, 1).astype(np.uint8), kernel, iterations=width)
+        return mask & ~eroded[1:-1, 1:-1].astype(bool)
+
+    segmenter = PredictorSegmenter(predictor)
+    for case in cases(examples):
+        segmenter.set_image(case.image)
+        for name in ("click", "crop96"):
+            mask, _ = PROTOCOLS[name].ask(segmenter, case)
+            truth = PROTOCOLS[name].truth(case)
+            expected = mask_iou(edge(mask), edge(truth))
+            assert boundary_iou(mask, truth) == pytest.approx(expected), case.annotation
+
+
+def test_boundary_iou_of_empty_masks():
+    empty, full = np.zeros((40, 40), bool), np.ones((40, 40), bool)
+    assert boundary_iou(empty, empty) == 1.0
+    assert boundary_iou(empty, full) == boundary_iou(full, empty) == 0.0
+
+
+def test_map_agrees_with_pycocotools(examples, predictor):
+    """Where every object is a class of its own, COCO's AP is the share of thresholds reached."""
+    from pycocotools.coco import COCO
+    from pycocotools.cocoeval import COCOeval
+
+    segmenter = PredictorSegmenter(predictor)
+    ious, truths, found = [], [], []
+    for number, case in enumerate(cases(examples), start=1):
+        segmenter.set_image(case.image)
+        mask, _ = PROTOCOLS["box"].ask(segmenter, case)
+        ious.append(mask_iou(mask, case.mask))
+        height, width = case.mask.shape
+        common = {"id": number, "image_id": number, "category_id": number, "iscrowd": 0}
+        for masks, one in ((truths, case.mask), (found, mask)):
+            rle = as_rle(one)
+            entry = {"segmentation": rle, "area": int(one.sum()), "score": 1.0}
+            masks.append(common | entry | {"bbox": list(coco_mask.toBbox(rle))})
+    coco = COCO()
+    coco.dataset = {
+        "info": {},
+        "images": [{"id": t["id"], "height": height, "width": width} for t in truths],
+        "annotations": truths,
+        "categories": [{"id": t["id"], "name": str(t["id"])} for t in truths],
+    }
+    coco.createIndex()
+    run = COCOeval(coco, coco.loadRes(found), "segm")
+    run.evaluate()
+    run.accumulate()
+    run.summarize()
+    assert mean_average_precision(np.array(ious)) == pytest.approx(run.stats[0])
 
 
 def test_two_empty_masks_agree():
@@ -105,7 +170,7 @@ def test_crop96_shows_the_network_native_pixels(examples):
     """Rows and columns c − 48 … c + 47 around the object, black outside; IoU inside the crop."""
     for case in cases(examples):
         recorder = Recorder()
-        iou, _ = PROTOCOLS["crop96"](Predictor(recorder), case)
+        iou = iou_of("crop96", PredictorSegmenter(Predictor(recorder)), case)
         x, y = extent_centre(case.mask)
         padded = np.pad(case.image, ((48, 48), (48, 48), (0, 0)))
         assert np.array_equal(recorder.crops[0][0], padded[y : y + 96, x : x + 96])
@@ -124,7 +189,7 @@ def test_paper96_equals_crop96_away_from_the_border(examples):
         crops = []
         for name in ("crop96", "paper96"):
             recorder = Recorder()
-            result = PROTOCOLS[name](Predictor(recorder), case)
+            result = iou_of(name, PredictorSegmenter(Predictor(recorder)), case)
             crops.append((recorder.crops[0], result))
         assert np.array_equal(crops[0][0], crops[1][0])
         assert crops[0][1] == crops[1][1]
@@ -138,7 +203,8 @@ def test_paper96_stretches_what_the_border_leaves(examples):
     mask = np.zeros((512, 512), bool)
     mask[100:181, 480:501] = True
     recorder = Recorder()
-    iou, _ = PROTOCOLS["paper96"](Predictor(recorder), Case(case.image, mask, case.annotation, 1.0))
+    segmenter = PredictorSegmenter(Predictor(recorder))
+    iou = iou_of("paper96", segmenter, Case(case.image, mask, case.annotation))
     # The centre is column 490 and row 140: columns 442 … 511, rows 92 … 187.
     window = np.ascontiguousarray(case.image[92:188, 442:512])
     expected = cv2.resize(window, (96, 96), interpolation=cv2.INTER_LINEAR)
@@ -150,7 +216,7 @@ def test_paper96_stretches_what_the_border_leaves(examples):
     square[24:72, 24:72] = True
     assert iou == pytest.approx(mask_iou(square, truth), abs=0.02)
     mask = np.roll(mask, -480, axis=1)
-    PROTOCOLS["paper96"](Predictor(recorder), Case(case.image, mask, case.annotation, 1.0))
+    iou_of("paper96", segmenter, Case(case.image, mask, case.annotation))
     assert np.array_equal(recorder.crops[1][0], case.image[92:188, :96])
 
 
@@ -163,13 +229,59 @@ def test_click_and_box_give_the_predictor_the_protocols_prompt(examples, monkeyp
 
     monkeypatch.setattr(Predictor, "predict", predict)
     case = cases(examples)[0]
-    predictor = Predictor(Recorder())
-    assert PROTOCOLS["click"](predictor, case)[0] == 1.0
-    assert PROTOCOLS["box"](predictor, case)[0] == 1.0
+    segmenter = PredictorSegmenter(Predictor(Recorder()))
+    assert iou_of("click", segmenter, case) == 1.0
+    assert iou_of("box", segmenter, case) == 1.0
     x, y = most_interior_pixel(case.mask)
     left, top, width, height = case.annotation.bbox
     assert prompts[0] == ([[x + 0.5, y + 0.5]], [1], None, False)
-    assert prompts[1] == (None, None, [left, top, left + width, top + height], False)
+    assert prompts[1] == (None, None, (left, top, left + width, top + height), False)
+
+
+def test_jitter_moves_each_side_by_a_share_of_the_box(examples):
+    moves = {"box_j05": 0.05, "box_j10": 0.1, "box_j20": 0.2, "box_j30": 0.3}
+    for name, jitter in moves.items():
+        asked = []
+
+        class Asked:
+            network = None
+
+            def box(self, corners):
+                asked.append(corners)  # noqa: B023
+                return np.zeros((1, 1), bool), 0.0
+
+        for case in cases(examples):
+            PROTOCOLS[name].ask(Asked(), case)
+        shares = []
+        for case, corners in zip(cases(examples), asked, strict=True):
+            x, y, width, height = case.annotation.bbox
+            exact = np.array([x, y, x + width, y + height])
+            shares.append((np.array(corners) - exact) / [width, height, width, height])
+        assert np.abs(shares).max() <= jitter
+        assert np.abs(shares).max() > jitter / 2
+        assert len({tuple(np.round(share, 6)) for share in shares}) == len(shares)
+
+
+def test_jitter_depends_on_the_object_and_the_seed_only(examples):
+    last = cases(examples)[-1]
+    again = Case(last.image, last.mask, last.annotation, last.image_id)
+    assert jittered_box(last, 0.2) == jittered_box(again, 0.2)
+    other = Case(last.image, last.mask, last.annotation, last.image_id, seed=1)
+    assert jittered_box(last, 0.2) != jittered_box(other, 0.2)
+
+
+def test_jittered_boxes_stay_in_the_photograph(examples):
+    for case in cases(examples):
+        height, width = case.mask.shape
+        x0, y0, x1, y1 = jittered_box(case, 0.3)
+        assert 0 <= x0 < x1 <= width
+        assert 0 <= y0 < y1 <= height
+
+
+@pytest.mark.parametrize("name", ["noc", "video"])
+def test_protocols_of_a_later_release_say_so(name):
+    with pytest.raises(InputError, match=f"{name} is not measured yet"):
+        find_protocols(["click", name])
 
 
 def test_limit_is_a_seeded_choice(examples):

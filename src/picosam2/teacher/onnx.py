@@ -7,7 +7,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from picosam2.teacher.base import LOGITS_SIDE, preprocess, to_square
-from picosam2.teacher.fetch import DECODER, ENCODER, find_teacher
+from picosam2.teacher.fetch import DECODER, ENCODER, SAM2_TINY
 
 # More prompts at once are no faster and take 25 MB each.
 BATCH = 8
@@ -26,7 +26,7 @@ class OnnxTeacher:
     name = "sam2-hiera-tiny-onnx"
 
     def __init__(self, threads: int = 1) -> None:
-        folder = find_teacher()
+        folder = SAM2_TINY.find()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3

@@ -9,7 +9,6 @@ import numpy as np
 from PIL import Image
 
 from picosam2.data.source import Source
-from picosam2.errors import InputError
 from picosam2.evaluation.run import choose_objects, evaluate
 from picosam2.files import replacing
 from picosam2.masks import extent_centre
@@ -43,10 +42,7 @@ class Validator:
         Raises:
             InputError: no object with a mask, or a photograph is missing or broken.
         """
-        groups = choose_objects(self.folder, self.objects, seed=0)
-        if not groups:
-            raise InputError(f"{self.folder.location} has no object with a mask to validate on")
-        for photograph, _ in groups:
+        for photograph, _ in choose_objects(self.folder, self.objects, seed=0):
             photograph.load()
 
     def __call__(self, network: PicoSAM2, step: int) -> dict[str, float]:

@@ -1,0 +1,243 @@
+"""Several segmenters on the same objects: answers are kept, so that a run goes on after a stop."""
+
+from __future__ import annotations
+
+import json
+import platform
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from tqdm import tqdm
+
+from picosam2.data.annotation_file import AnnotationFile
+from picosam2.data.photograph import Photograph
+from picosam2.data.schema import Annotation
+from picosam2.data.source import Source
+from picosam2.errors import InputError
+from picosam2.evaluation.answers import Answer, answer_photograph, can_answer, score_answers
+from picosam2.evaluation.cost import measure_costs
+from picosam2.evaluation.peers import open_segmenter, title_of
+from picosam2.evaluation.protocols import find_protocols
+from picosam2.evaluation.run import (
+    Groups,
+    choose_objects,
+    describe_measurement,
+    report_results,
+)
+from picosam2.evaluation.segmenter import Segmenter
+from picosam2.files import replacing
+from picosam2.output import write_json
+from picosam2.processes import worker_pool
+
+RUN_FILE, COSTS_FILE, ANSWERS = "run.json", "costs.json", "answers"
+
+_Lines = msgspec.json.Decoder(list[Answer])
+
+
+def compare(
+    folder: Source,
+    names: list[str],
+    protocols: list[str],
+    out: Path,
+    limit: int | None = None,
+    seed: int = 0,
+    workers: int = 1,
+) -> dict[str, Any]:
+    """Measure segmenters on the same objects, and what their answers cost.
+
+    Answers are kept in ``out/answers`` photograph by photograph: what is there is not asked again.
+
+    Args:
+        folder: photographs with masks.
+        names: for ``open_segmenter``.
+        protocols: names in ``PROTOCOLS``; those on crops are asked of our networks only.
+        out: folder of the run; ``run.json`` is written there at the end.
+        limit: measure only this many objects.
+        seed: of the choice of those, of jittered boxes, and of the bootstrap.
+        workers: processes that answer, one thread each; they change no answer.
+
+    Returns:
+        What ``run.json`` holds: ``segmenters`` (a name → what ``report_results`` gives, with its
+        ``title`` and ``cost``), ``objects`` (their ids, files and areas), and what was measured.
+
+    Raises:
+        InputError: bad input, or ``out`` holds answers of something else.
+    """
+    protocols = find_protocols(protocols)
+    groups = choose_objects(folder, limit, seed)
+    setting = {"data": folder.digest, "limit": limit, "seed": seed}
+    segmenters: dict[str, Any] = {}
+    for name in names:
+        segmenter = open_segmenter(name)
+        asked = [protocol for protocol in protocols if can_answer(segmenter, protocol)]
+        header = {"segmenter": segmenter.description, "protocols": asked} | setting
+        path = answers_file(out, name)
+        answers = _keep_answers(path, header, groups, _asker(name, segmenter, asked, seed, workers))
+        results = [
+            score_answers(photograph, group, found)
+            for (photograph, group), found in zip(
+                tqdm(groups, desc=f"{title_of(name)}: scoring", unit="photograph", delay=5),
+                answers,
+                strict=True,
+            )
+        ]
+        segmenters[name] = {
+            "title": title_of(name),
+            **segmenter.description,
+            **report_results(groups, results, asked, seed),
+        }
+    costs = _keep_costs(out / COSTS_FILE, names, groups, setting)
+    for name in names:
+        segmenters[name]["cost"] = costs[name]
+    report = {
+        "segmenters": segmenters,
+        "objects": _objects(groups),
+        "source": {
+            "location": str(folder.location),
+            "images": str(folder.images.resolve()) if isinstance(folder, AnnotationFile) else None,
+        },
+        "machine": describe_machine(),
+        **describe_measurement(folder, groups, limit, seed),
+        "command": sys.argv[1:],
+    }
+    write_json(out / RUN_FILE, report)
+    return report
+
+
+def answers_file(out: Path, name: str) -> Path:
+    """Where a run keeps the answers of a segmenter."""
+    return out / ANSWERS / f"{re.sub(r'[^A-Za-z0-9.-]+', '_', name)}.jsonl"
+
+
+def read_answers(path: Path) -> list[list[Answer]]:
+    """The answers of one segmenter, photograph by photograph.
+
+    Raises:
+        InputError: the file is missing or damaged.
+    """
+    try:
+        return [_Lines.decode(line) for line in path.read_bytes().splitlines()[1:]]
+    except (OSError, msgspec.MsgspecError) as error:
+        raise InputError(f"cannot read the answers {path}: {error}") from None
+
+
+def describe_machine() -> dict[str, Any]:
+    """Processor and system, as far as they are known."""
+    model = platform.processor() or platform.machine()
+    try:
+        found = re.search(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.M)
+        model = found.group(1) if found else model
+    except OSError:
+        pass
+    return {"processor": model, "system": f"{platform.system()} {platform.machine()}"}
+
+
+Asker = Callable[[Groups], Iterator[list[Answer]]]
+
+
+def _asker(name: str, segmenter: Segmenter, protocols: list[str], seed: int, workers: int) -> Asker:
+    """What answers about photographs in their order, here or in worker processes."""
+
+    def ask_here(groups: Groups) -> Iterator[list[Answer]]:
+        for photograph, group in groups:
+            yield answer_photograph(segmenter, photograph, group, protocols, seed)
+
+    def ask_workers(groups: Groups) -> Iterator[list[Answer]]:
+        with worker_pool(workers, _start_worker, name, protocols, seed) as pool:
+            yield from pool.map(_ask, groups)
+
+    return ask_here if workers == 1 else ask_workers
+
+
+_segmenter: Segmenter
+_protocols: list[str]
+_seed: int
+
+
+def _start_worker(name: str, protocols: list[str], seed: int) -> None:
+    global _segmenter, _protocols, _seed
+    _segmenter, _protocols, _seed = open_segmenter(name), protocols, seed
+
+
+def _ask(work: tuple[Photograph, list[Annotation]]) -> list[Answer]:
+    return answer_photograph(_segmenter, *work, _protocols, _seed)
+
+
+def _keep_answers(
+    path: Path, header: dict[str, Any], groups: Groups, ask: Asker
+) -> list[list[Answer]]:
+    """The answers in a file, after asking for those that are missing.
+
+    A line a photograph, under a temporary name until all are there; half a line, which a kill may
+    leave, is asked for again.
+    """
+    if not path.is_file():
+        part = path.with_name(f".{path.name}.part")
+        part.parent.mkdir(parents=True, exist_ok=True)
+        whole = [line for line in _lines(part) if line.endswith(b"\n")]
+        _check_header(path, whole, header)
+        done = max(0, len(whole) - 1)
+        with part.open("ab") as file:
+            file.truncate(sum(map(len, whole)))
+            if not whole:
+                file.write(msgspec.json.encode(header) + b"\n")
+            bar = tqdm(
+                total=sum(len(group) for _, group in groups),
+                initial=sum(len(group) for _, group in groups[:done]),
+                desc=path.stem,
+                unit="object",
+            )
+            with bar:
+                for (_, group), found in zip(groups[done:], ask(groups[done:]), strict=True):
+                    file.write(msgspec.json.encode(found) + b"\n")
+                    file.flush()
+                    bar.update(len(group))
+        part.replace(path)
+    _check_header(path, _lines(path), header)
+    answers = read_answers(path)
+    if len(answers) != len(groups):
+        raise InputError(f"{path} is damaged: remove it and run again")
+    return answers
+
+
+def _lines(path: Path) -> list[bytes]:
+    return path.read_bytes().splitlines(keepends=True) if path.is_file() else []
+
+
+def _check_header(path: Path, lines: Iterable[bytes], header: dict[str, Any]) -> None:
+    first = next(iter(lines), None)
+    if first is not None and first != msgspec.json.encode(header) + b"\n":
+        raise InputError(
+            f"{path.parent} holds answers of other weights, data or protocols: use another --out"
+        )
+
+
+def _keep_costs(
+    path: Path, names: list[str], groups: Groups, setting: dict[str, Any]
+) -> dict[str, Any]:
+    """The costs in a file; measured again, side by side, where one is missing."""
+    if path.is_file():
+        kept = json.loads(path.read_bytes())
+        if kept["setting"] == setting and all(name in kept["costs"] for name in names):
+            return dict(kept["costs"])
+    costs = measure_costs(names, groups, setting["seed"])
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps({"setting": setting, "costs": costs}, indent=1) + "\n")
+    return costs
+
+
+def _objects(groups: Groups) -> list[dict[str, Any]]:
+    return [
+        {
+            "image_id": photograph.image_id,
+            "annotation_id": annotation.id,
+            "file_name": photograph.record.image.file_name,
+            "area": int(photograph.mask(annotation).sum()),
+        }
+        for photograph, group in groups
+        for annotation in group
+    ]

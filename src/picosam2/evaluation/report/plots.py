@@ -1,0 +1,136 @@
+"""The plots of a report, as SVG."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from picosam2.evaluation.report.published import PUBLISHED
+
+PROMPTS = ("click", "box")
+SIZES = ("small", "medium", "large")
+# Equal figures give equal bytes.
+STYLE: dict[Any, Any] = {"svg.hashsalt": "picosam2", "svg.fonttype": "none", "font.size": 9}
+
+
+def accuracy_against(run: dict[str, Any], cost: str) -> str:
+    """Click and box mIoU against ``first_ms`` or ``parameters``, published figures beside them."""
+    is_time = cost == "first_ms"
+
+    def draw(axes: list[Axes]) -> None:
+        for axis, prompt in zip(axes, PROMPTS, strict=True):
+            for number, segmenter in enumerate(run["segmenters"].values()):
+                figures, value = segmenter["protocols"].get(prompt), segmenter["cost"][cost]
+                if figures is not None and value:
+                    low, high = (100 * v for v in figures["ci95"])
+                    axis.plot([value] * 2, [low, high], color=f"C{number}")
+                    axis.plot(value, 100 * figures["miou"], "o", color=f"C{number}")
+                    _name(axis, value, 100 * figures["miou"], segmenter["title"])
+            for published in PUBLISHED:
+                value = published.milliseconds if is_time else published.parameters
+                if value and published.protocol.startswith(prompt):
+                    axis.plot(value, published.miou, "x", color="grey")
+                    details = published.protocol.removeprefix(prompt).strip(", ")
+                    where = ", ".join(filter(None, (details, published.where if is_time else "")))
+                    label = f"{published.system} (published{'; ' + where if where else ''})"
+                    _name(axis, value, published.miou, label)
+            axis.set_xscale("log")
+            axis.margins(x=0.3, y=0.1)
+            axis.set_xlabel("first mask, ms, one thread" if is_time else "parameters")
+            axis.set_title(f"{prompt}: mIoU, points")
+            axis.grid(alpha=0.3)
+
+    return _svg(draw, 2)
+
+
+def iou_histograms(run: dict[str, Any]) -> str:
+    """How the objects' IoUs are spread."""
+
+    def draw(axes: list[Axes]) -> None:
+        for axis, prompt in zip(axes, PROMPTS, strict=True):
+            for number, segmenter in enumerate(run["segmenters"].values()):
+                if prompt in segmenter["objects"]:
+                    axis.hist(
+                        segmenter["objects"][prompt]["iou"],
+                        bins=[step / 20 for step in range(21)],
+                        histtype="step",
+                        color=f"C{number}",
+                        label=segmenter["title"],
+                    )
+            axis.set_xlabel("IoU")
+            axis.set_title(f"{prompt}: objects")
+        axes[0].legend(fontsize=7)
+
+    return _svg(draw, 2)
+
+
+def size_bars(run: dict[str, Any]) -> str:
+    """mIoU by the object's size."""  # noqa: D403 (the measure's name)
+
+    def draw(axes: list[Axes]) -> None:
+        shown = list(run["segmenters"].values())
+        for axis, prompt in zip(axes, PROMPTS, strict=True):
+            for number, segmenter in enumerate(shown):
+                if prompt not in segmenter["protocols"]:
+                    continue
+                by_size = segmenter["protocols"][prompt]["by_size"]
+                heights = [100 * (by_size[size]["miou"] or 0) for size in SIZES]
+                places = np.arange(len(SIZES)) + (number - len(shown) / 2) * 0.8 / len(shown)
+                width = 0.8 / len(shown)
+                axis.bar(places, heights, width, color=f"C{number}", label=segmenter["title"])
+            axis.set_xticks(range(len(SIZES)), SIZES)
+            axis.set_title(f"{prompt}: mIoU, points, by size")
+        axes[0].legend(fontsize=7)
+
+    return _svg(draw, 2)
+
+
+def calibration(run: dict[str, Any]) -> str:
+    """The mean IoU of objects by their predicted IoU, in tenths; on the diagonal it is right."""
+
+    def draw(axes: list[Axes]) -> None:
+        for axis, prompt in zip(axes, PROMPTS, strict=True):
+            axis.plot([0, 1], [0, 1], color="grey", linestyle=":")
+            for number, segmenter in enumerate(run["segmenters"].values()):
+                if prompt not in segmenter["objects"]:
+                    continue
+                scores, ious = (
+                    np.array(segmenter["objects"][prompt][key]) for key in ("score", "iou")
+                )
+                if not np.ptp(scores):
+                    continue
+                bins = np.clip((scores * 10).astype(int), 0, 9)
+                used = [b for b in range(10) if (bins == b).sum() >= 5]
+                axis.plot(
+                    [scores[bins == b].mean() for b in used],
+                    [ious[bins == b].mean() for b in used],
+                    "o-",
+                    markersize=3,
+                    color=f"C{number}",
+                    label=segmenter["title"],
+                )
+            axis.set_xlabel("predicted IoU")
+            axis.set_title(f"{prompt}: mean IoU (bins of at least 5 objects)")
+        axes[0].legend(fontsize=7)
+
+    return _svg(draw, 2)
+
+
+def _name(axis: Axes, x: float, y: float, text: str) -> None:
+    axis.annotate(text, (x, y), textcoords="offset points", xytext=(5, 4), fontsize=6.5)
+
+
+def _svg(draw: Callable[[list[Axes]], None], count: int) -> str:
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(11, 4.2), layout="constrained")
+        draw(list(figure.subplots(1, count)))
+        buffer = io.StringIO()
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
+    text = buffer.getvalue()
+    return text[text.index("<svg") :]

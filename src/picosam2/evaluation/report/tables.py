@@ -1,0 +1,155 @@
+"""The tables of a report, as rows of text; README's are the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from picosam2.evaluation.report.published import PUBLISHED_JITTER
+
+CROPS = {
+    "crop96": "`crop96`: the paper's crop of 96 native pixels",
+    "paper96": "`paper96`: the same, cut as the paper's code does",
+    "click": "`click`: one click, IoU over the whole image",
+    "box": "`box`: one box, IoU over the whole image",
+}
+JITTER = {0: "box", 5: "box_j05", 10: "box_j10", 20: "box_j20", 30: "box_j30"}
+ABSENT = "–"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table.
+
+    Args:
+        title: what it is about.
+        header: one text a column.
+        rows: one text a cell, in Markdown.
+    """
+
+    title: str
+    header: list[str]
+    rows: list[list[str]]
+
+    def markdown(self) -> str:
+        """As GitHub shows it, without the title."""
+        lines = [self.header, ["---"] * len(self.header), *self.rows]
+        return "".join("| " + " | ".join(line) + " |\n" for line in lines)
+
+
+def make_tables(runs: list[dict[str, Any]]) -> list[Table]:
+    """Every table that the runs have figures for."""
+    tables = [_protocols(runs)]
+    for run in runs:
+        if _has(run, "click") or _has(run, "box"):
+            tables += [_accuracy(run), _costs(run)]
+        if _has(run, "box_j10"):
+            tables.append(_jitter(run))
+    return tables
+
+
+def _protocols(runs: list[dict[str, Any]]) -> Table:
+    """Our own networks by protocol, a column a data set and network."""
+    columns = [
+        (run, segmenter)
+        for run in runs
+        for segmenter in run["segmenters"].values()
+        if "crop96" in segmenter["protocols"]
+        and segmenter["name"] == "PicoSAM2"
+        # Floors answer through the same predictor.
+        and segmenter["title"].startswith("PicoSAM2")
+    ]
+    header = ["protocol"] + [
+        f"{run['data']['folder']}, {segmenter['title'].removeprefix('PicoSAM2, ')}"
+        for run, segmenter in columns
+    ]
+    rows = [
+        [title] + [_cell(segmenter["protocols"].get(name)) for _, segmenter in columns]
+        for name, title in CROPS.items()
+    ]
+    return Table("mIoU (95 % interval) / mAP, in points", header, rows)
+
+
+def _accuracy(run: dict[str, Any]) -> Table:
+    header = [
+        "", "click", "small", "medium", "large", "boundary",
+        "box", "small", "medium", "large", "boundary",
+    ]  # fmt: skip
+    rows = []
+    for segmenter in run["segmenters"].values():
+        row = [segmenter["title"]]
+        for name in ("click", "box"):
+            figures = segmenter["protocols"].get(name)
+            row.append(_cell(figures))
+            if figures is None:
+                row += [ABSENT] * 4
+                continue
+            row += [_points(figures["by_size"][s]["miou"]) for s in ("small", "medium", "large")]
+            row.append(_points(figures["boundary_miou"]))
+        rows.append(row)
+    count = len(run["objects"])
+    return Table(f"{run['data']['folder']}: mIoU of {count} objects, whole image", header, rows)
+
+
+def _costs(run: dict[str, Any]) -> Table:
+    header = [
+        "", "first mask, ms", "next mask, ms", "peak memory, MB", "files, MB",
+        "parameters, M", "first mask, M MACs", "next mask, M MACs",
+    ]  # fmt: skip
+    rows = []
+    for segmenter in run["segmenters"].values():
+        cost = segmenter["cost"]
+        rows.append(
+            [
+                segmenter["title"],
+                _number(cost["first_ms"]),
+                _number(cost["next_ms"]),
+                _number(cost["peak_bytes"], 1e6),
+                _number(cost["file_bytes"], 1e6),
+                _number(cost["parameters"], 1e6),
+                _number(cost["first_macs"], 1e6),
+                _number(cost["next_macs"], 1e6),
+            ]
+        )
+    title = f"{run['data']['folder']}: one click, one thread, {run['machine']['processor']}"
+    return Table(title, header, rows)
+
+
+def _jitter(run: dict[str, Any]) -> Table:
+    header = ["mIoU with each side of the box moved by up to", *(f"{j} %" for j in JITTER)]
+    rows = [
+        [segmenter["title"]]
+        + [_cell(segmenter["protocols"].get(name), brief=True) for name in JITTER.values()]
+        for segmenter in run["segmenters"].values()
+    ]
+    published = [f"{PUBLISHED_JITTER[j]:.1f}" for j in JITTER]
+    rows.append(["*published: PicoSAM3, in the crop, other photographs*", *published])
+    return Table(f"{run['data']['folder']}: jittered boxes", header, rows)
+
+
+def _has(run: dict[str, Any], protocol: str) -> bool:
+    return any(protocol in segmenter["protocols"] for segmenter in run["segmenters"].values())
+
+
+def _cell(figures: dict[str, Any] | None, brief: bool = False) -> str:
+    if figures is None:
+        return ABSENT
+    if brief:
+        return _points(figures["miou"])
+    low, high = figures["ci95"]
+    return (
+        f"**{_points(figures['miou'])}** ({_points(low)}–{_points(high)}) / "
+        f"{_points(figures['map'])}"
+    )
+
+
+def _points(value: float | None) -> str:
+    return ABSENT if value is None else f"{100 * value:.1f}"
+
+
+def _number(value: float | None, unit: float = 1) -> str:
+    """Three digits, as many as such measurements bear."""
+    if value is None:
+        return ABSENT
+    value /= unit
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

@@ -1,0 +1,102 @@
+"""What is measured: anything that answers a click or a box with a mask."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from picosam2.graph import Graph
+from picosam2.predictor import Predictor
+from picosam2.prompt import CROP_SIZE
+from picosam2.runtime import Runtime
+from picosam2.runtime.onnx import OnnxRuntime
+
+Mask = NDArray[np.bool_]
+
+
+class Segmenter(Protocol):
+    """Answers prompts about one photograph after another."""
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """Which one it is and what decides about its answers, JSON-ready."""
+
+    @property
+    def network(self) -> Runtime | None:
+        """What answers the protocols' own crops; None where there is no such network."""
+
+    @property
+    def image_graphs(self) -> list[Graph]:
+        """What runs once a photograph; none where it is no ONNX model."""
+
+    @property
+    def prompt_graphs(self) -> list[Graph]:
+        """What runs for every prompt (of our network: for every crop)."""
+
+    def set_image(self, image: NDArray[np.uint8]) -> None:
+        """Choose the photograph, H×W×3 uint8 RGB."""
+
+    def click(self, x: float, y: float) -> tuple[Mask, float]:
+        """The mask (H×W) of the object at a point, and its predicted IoU in 0..1."""
+
+    def box(self, corners: tuple[float, float, float, float]) -> tuple[Mask, float]:
+        """The mask (H×W) of the object in a box (xyxy in pixels), and its predicted IoU.
+
+        Raises:
+            InputError: the box cannot be asked for.
+        """
+
+
+class PredictorSegmenter:
+    """This package's predictor.
+
+    Args:
+        predictor: with the weights to measure.
+    """
+
+    def __init__(self, predictor: Predictor) -> None:
+        self.predictor = predictor
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """Digest of the weights, and how prompts become crops."""
+        return {
+            "name": "PicoSAM2",
+            "weights_sha256": self.predictor.runtime.digest,
+            "predictor": dataclasses.asdict(self.predictor.config),
+        }
+
+    @property
+    def network(self) -> Runtime:
+        """The network itself."""
+        return self.predictor.runtime
+
+    @property
+    def image_graphs(self) -> list[Graph]:
+        """None: a photograph is not embedded."""
+        return []
+
+    @property
+    def prompt_graphs(self) -> list[Graph]:
+        """The network on one crop."""
+        runtime = self.predictor.runtime
+        if not isinstance(runtime, OnnxRuntime):
+            return []
+        return [Graph(runtime.path, {"image": (1, 3, CROP_SIZE, CROP_SIZE)})]
+
+    def set_image(self, image: NDArray[np.uint8]) -> None:
+        """See ``Segmenter``."""
+        self.predictor.set_image(image)
+
+    def click(self, x: float, y: float) -> tuple[Mask, float]:
+        """See ``Segmenter``."""
+        masks, scores, _ = self.predictor.predict([[x, y]], [1], multimask_output=False)
+        return masks[0].astype(bool, copy=False), float(scores[0])
+
+    def box(self, corners: tuple[float, float, float, float]) -> tuple[Mask, float]:
+        """See ``Segmenter``."""
+        masks, scores, _ = self.predictor.predict(box=corners, multimask_output=False)
+        return masks[0].astype(bool, copy=False), float(scores[0])
