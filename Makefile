@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Compiling modules that are never imported would take a fifth of the time and space.
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt
 
-.PHONY: demo test lint weights clean
+.PHONY: demo test lint weights report clean
 
 demo: .venv/installed
 	$(BIN)/picosam2 segment examples/images/astronaut.jpg --point 398,427 --out demo
@@ -20,6 +20,16 @@ lint: .venv/developing
 # make weights RUN=runs/x DATA=../shared/data: export, measure and describe a run's weights.
 weights: .venv/developing
 	$(BIN)/python scripts/release_weights.py --run $(RUN) --data $(DATA)
+
+# make report DATA=../shared/data: README's tables, and a page with masks in runs/report/page.
+REPORT := runs/report
+EVAL := $(BIN)/picosam2 eval --weights int8,fp32 --workers 2
+report: .venv/developing
+	$(EVAL) --data $(DATA)/coco-val --peers all --protocol crop96,paper96,click,box --out $(REPORT)/coco-val
+	$(EVAL) --data $(DATA)/lvis-val --peers all --protocol crop96,paper96,click,box --out $(REPORT)/lvis-val
+	$(EVAL) --data $(DATA)/coco-val --protocol box,box_j05,box_j10,box_j20,box_j30 --out $(REPORT)/coco-val-jitter
+	$(BIN)/picosam2 report $(REPORT)/coco-val $(REPORT)/lvis-val $(REPORT)/coco-val-jitter --out $(REPORT)/page
+	cp $(REPORT)/page/report.json $(REPORT)/page/report.md docs/results/
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

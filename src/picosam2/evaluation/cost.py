@@ -23,7 +23,9 @@ from picosam2.processes import worker_pool
 
 PHOTOGRAPHS = 10
 
-Clicks = list[tuple[NDArray[np.uint8], list[tuple[float, float]]]]
+Point = tuple[float, float]
+Box = tuple[float, float, float, float]
+Prompts = tuple[NDArray[np.uint8], list[Point], Box]
 
 
 def measure_costs(names: list[str], groups: Groups, seed: int) -> dict[str, dict[str, Any]]:
@@ -36,62 +38,71 @@ def measure_costs(names: list[str], groups: Groups, seed: int) -> dict[str, dict
 
     Returns:
         By name: ``first_ms`` (from the decoded photograph to the mask of a click), ``next_ms`` (of
-        another click on it), medians over the photographs, the segmenters taking turns;
+        another click on it), ``first_box_ms`` (from the decoded photograph to the mask of a box),
+        medians over the photographs, the segmenters taking turns;
         ``peak_bytes`` (resident, of a process that answers one click), ``file_bytes``,
         ``parameters``, ``first_macs`` and ``next_macs``; None where there is no such figure.
 
     Raises:
         InputError: a photograph cannot be read, or a process died.
     """
-    clicks = _choose_clicks(groups, seed)
+    prompts = _choose_prompts(groups, seed)
     segmenters = {name: open_segmenter(name, threads=1) for name in names}
-    steps = tqdm(total=(len(clicks) + 1 + 1) * len(names), desc="measuring costs", unit="step")
-    times: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
+    steps = tqdm(total=(len(prompts) + 2) * len(names), desc="measuring costs", unit="step")
+    times: dict[str, list[tuple[float, float, float]]] = {name: [] for name in names}
     passes: dict[str, list[int]] = {name: [] for name in names}
     with steps, threadpool_limits(1):
         # The first round warms up and does not count.
-        for image, points in [clicks[0], *clicks]:
+        for image, points, box in [prompts[0], *prompts]:
             for name, segmenter in segmenters.items():
-                times[name].append(_time_clicks(segmenter, image, points))
+                times[name].append(_time_prompts(segmenter, image, points, box))
                 if isinstance(segmenter, PredictorSegmenter):
                     passes[name].append(segmenter.predictor.forward_passes)
                 steps.update()
         costs = {}
         for name, segmenter in segmenters.items():
-            first, following = zip(*times[name][1:], strict=True)
+            first, following, first_box = zip(*times[name][1:], strict=True)
             costs[name] = {
                 "first_ms": round(statistics.median(first), 2),
                 "next_ms": round(statistics.median(following), 2),
-                "photographs": len(clicks),
-                "peak_bytes": _peak_bytes(name, *clicks[0]),
+                "first_box_ms": round(statistics.median(first_box), 2),
+                "photographs": len(prompts),
+                "peak_bytes": _peak_bytes(name, *prompts[0][:2]),
                 **_graph_costs(segmenter, float(np.mean(passes[name] or [1]))),
             }
             steps.update()
     return costs
 
 
-def _choose_clicks(groups: Groups, seed: int) -> Clicks:
-    """Photographs, and the most interior pixels of their first two objects."""
+def _choose_prompts(groups: Groups, seed: int) -> list[Prompts]:
+    """Photographs, the most interior pixels of two of their objects, and the first one's box."""
     order = np.random.default_rng(seed).permutation(len(groups))
     # Where no photograph has two objects, the one is clicked twice.
     chosen = sorted(order, key=lambda index: len(groups[index][1]) < 2)[:PHOTOGRAPHS]
-    clicks = []
+    prompts = []
     for photograph, group in (groups[index] for index in chosen):
         pixels = [most_interior_pixel(photograph.mask(a)) for a in (group * 2)[:2]]
-        clicks.append((photograph.load(), [(x + 0.5, y + 0.5) for x, y in pixels]))
-    return clicks
+        x, y, width, height = group[0].bbox
+        box = (x, y, x + width, y + height)
+        prompts.append((photograph.load(), [(x + 0.5, y + 0.5) for x, y in pixels], box))
+    return prompts
 
 
-def _time_clicks(
-    segmenter: Segmenter, image: NDArray[np.uint8], points: list[tuple[float, float]]
-) -> tuple[float, float]:
-    """Milliseconds to the first mask, and of the next one."""
-    start = time.perf_counter()
-    segmenter.set_image(image)
-    segmenter.click(*points[0])
-    middle = time.perf_counter()
-    segmenter.click(*points[1])
-    return (middle - start) * 1e3, (time.perf_counter() - middle) * 1e3
+def _time_prompts(
+    segmenter: Segmenter, image: NDArray[np.uint8], points: list[Point], box: Box
+) -> tuple[float, float, float]:
+    """Milliseconds to the first mask by a click, of the next one, and to the first one by a box."""
+    marks = [time.perf_counter()]
+    for ask in (
+        lambda: segmenter.set_image(image),
+        lambda: segmenter.box(box),
+        lambda: segmenter.click(*points[1]),
+        lambda: segmenter.click(*points[0]),
+    ):
+        ask()
+        marks.append(time.perf_counter())
+    embedding, by_box, following, by_click = 1e3 * np.diff(marks)
+    return embedding + by_click, following, embedding + by_box
 
 
 def _graph_costs(segmenter: Segmenter, passes: float) -> dict[str, Any]:
@@ -107,9 +118,7 @@ def _graph_costs(segmenter: Segmenter, passes: float) -> dict[str, Any]:
     }
 
 
-def _peak_bytes(
-    name: str, image: NDArray[np.uint8], points: list[tuple[float, float]]
-) -> int | None:
+def _peak_bytes(name: str, image: NDArray[np.uint8], points: list[Point]) -> int | None:
     with worker_pool(1, _nothing) as pool:
         return pool.submit(_click_in_process, name, image, points[0]).result()
 
@@ -118,9 +127,7 @@ def _nothing() -> None:
     """A worker needs no preparation."""
 
 
-def _click_in_process(
-    name: str, image: NDArray[np.uint8], point: tuple[float, float]
-) -> int | None:
+def _click_in_process(name: str, image: NDArray[np.uint8], point: Point) -> int | None:
     segmenter = open_segmenter(name, threads=1)
     segmenter.set_image(image)
     segmenter.click(*point)

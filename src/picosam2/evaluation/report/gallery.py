@@ -43,7 +43,7 @@ class Picture:
 
 
 def make_gallery(run: dict[str, Any], folder: Path) -> dict[str, list[Picture]]:
-    """The objects whose click the first segmenter answers best, middling and worst.
+    """The objects whose click the first segmenter answers best, middling and worst, and its peers.
 
     Args:
         run: content of ``run.json``.
@@ -53,7 +53,13 @@ def make_gallery(run: dict[str, Any], folder: Path) -> dict[str, list[Picture]]:
         Pictures by ``best``, ``median`` and ``worst``; none where the photographs or the answers
         are not there any more.
     """
-    shown = {n: s for n, s in run["segmenters"].items() if PROMPT in s["objects"]}
+    asked = {n: s for n, s in run["segmenters"].items() if PROMPT in s["objects"]}
+    # The first, and what is neither another precision of it nor a floor.
+    shown = {
+        name: segmenter
+        for number, (name, segmenter) in enumerate(asked.items())
+        if not number or segmenter["name"] != "PicoSAM2"
+    }
     if not shown:
         return {}
     try:

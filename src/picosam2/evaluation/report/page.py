@@ -17,7 +17,7 @@ from picosam2.evaluation.report.plots import (
     iou_histograms,
     size_bars,
 )
-from picosam2.evaluation.report.tables import Table
+from picosam2.evaluation.report.tables import Table, count_objects
 
 TEMPLATE = "page.html.j2"
 
@@ -40,7 +40,7 @@ def render_html(tables: list[Table], runs: list[dict[str, Any]], folders: list[P
             "title": run["data"]["folder"],
             "plots": {
                 "Accuracy against time (log axis; crosses: published by others, as marked)": (
-                    accuracy_against(run, "first_ms")
+                    accuracy_against(run, "time")
                 ),
                 "Accuracy against size (log axis; crosses: published by others, as marked)": (
                     accuracy_against(run, "parameters")
@@ -62,7 +62,7 @@ def render_html(tables: list[Table], runs: list[dict[str, Any]], folders: list[P
 def _foot(runs: list[dict[str, Any]]) -> list[str]:
     return [
         f"{run['data']['folder']} (SHA-256 {run['data']['sha256'][:16]}…, seed {run['seed']}, "
-        f"{len(run['objects'])} objects): `picosam2 {shlex.join(run['command'])}`, commit "
+        f"{count_objects(run)} objects): `picosam2 {shlex.join(run['command'])}`, commit "
         f"{run['commit'] or 'unknown'}, {run['machine']['processor']}, {run['machine']['system']}, "
         + ", ".join(f"{name} {version}" for name, version in run["versions"].items())
         for run in runs

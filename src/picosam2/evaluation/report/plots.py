@@ -14,39 +14,43 @@ from matplotlib.figure import Figure
 from picosam2.evaluation.report.published import PUBLISHED
 
 PROMPTS = ("click", "box")
+FIRST_MASK = {"click": "first_ms", "box": "first_box_ms"}
+PUBLISHED_MARKERS = ("x", "+", "1", "2", "3", "4")
 SIZES = ("small", "medium", "large")
 # Equal figures give equal bytes.
 STYLE: dict[Any, Any] = {"svg.hashsalt": "picosam2", "svg.fonttype": "none", "font.size": 9}
 
 
 def accuracy_against(run: dict[str, Any], cost: str) -> str:
-    """Click and box mIoU against ``first_ms`` or ``parameters``, published figures beside them."""
-    is_time = cost == "first_ms"
+    """Click and box mIoU against ``time`` or ``parameters``, published figures beside them."""
+    is_time = cost == "time"
 
     def draw(axes: list[Axes]) -> None:
         for axis, prompt in zip(axes, PROMPTS, strict=True):
+            key = FIRST_MASK[prompt] if is_time else cost
             for number, segmenter in enumerate(run["segmenters"].values()):
-                figures, value = segmenter["protocols"].get(prompt), segmenter["cost"][cost]
+                figures, value = segmenter["protocols"].get(prompt), segmenter["cost"][key]
                 if figures is not None and value:
                     low, high = (100 * v for v in figures["ci95"])
-                    axis.plot([value] * 2, [low, high], color=f"C{number}")
-                    axis.plot(value, 100 * figures["miou"], "o", color=f"C{number}")
-                    _name(axis, value, 100 * figures["miou"], segmenter["title"])
-            for published in PUBLISHED:
+                    colour = f"C{number}"
+                    axis.plot([value] * 2, [low, high], color=colour)
+                    axis.plot(
+                        value, 100 * figures["miou"], "o", color=colour, label=segmenter["title"]
+                    )
+            for published, marker in zip(PUBLISHED, PUBLISHED_MARKERS, strict=True):
                 value = published.milliseconds if is_time else published.parameters
                 if value and published.protocol.startswith(prompt):
-                    axis.plot(value, published.miou, "x", color="grey")
-                    details = published.protocol.removeprefix(prompt).strip(", ")
-                    where = ", ".join(filter(None, (details, published.where if is_time else "")))
-                    label = f"{published.system} (published{'; ' + where if where else ''})"
-                    _name(axis, value, published.miou, label)
+                    where = f"; {published.where}" if is_time else ""
+                    label = f"published: {published.system} ({published.protocol}{where})"
+                    axis.plot(value, published.miou, marker, color="black", label=label)
             axis.set_xscale("log")
-            axis.margins(x=0.3, y=0.1)
+            axis.margins(x=0.1, y=0.1)
             axis.set_xlabel("first mask, ms, one thread" if is_time else "parameters")
             axis.set_title(f"{prompt}: mIoU, points")
             axis.grid(alpha=0.3)
+            axis.legend(fontsize=6.5, loc="upper left", bbox_to_anchor=(0, -0.16))
 
-    return _svg(draw, 2)
+    return _svg(draw, 2, height=6.0)
 
 
 def iou_histograms(run: dict[str, Any]) -> str:
@@ -122,13 +126,9 @@ def calibration(run: dict[str, Any]) -> str:
     return _svg(draw, 2)
 
 
-def _name(axis: Axes, x: float, y: float, text: str) -> None:
-    axis.annotate(text, (x, y), textcoords="offset points", xytext=(5, 4), fontsize=6.5)
-
-
-def _svg(draw: Callable[[list[Axes]], None], count: int) -> str:
+def _svg(draw: Callable[[list[Axes]], None], count: int, height: float = 4.2) -> str:
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(11, 4.2), layout="constrained")
+        figure = Figure(figsize=(11, height), layout="constrained")
         draw(list(figure.subplots(1, count)))
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", metadata={"Date": None})
