@@ -23,13 +23,16 @@ weights: .venv/developing
 
 # make report DATA=../shared/data: README's tables, and a page with masks in runs/report/page.
 REPORT := runs/report
+DATA ?= ../shared/data
 EVAL := $(BIN)/picosam2 eval --weights int8,fp32 --workers 2
 report: .venv/developing
 	$(EVAL) --data $(DATA)/coco-val --peers all --protocol crop96,paper96,click,box --out $(REPORT)/coco-val
 	$(EVAL) --data $(DATA)/lvis-val --peers all --protocol crop96,paper96,click,box --out $(REPORT)/lvis-val
 	$(EVAL) --data $(DATA)/coco-val --protocol box,box_j05,box_j10,box_j20,box_j30 --out $(REPORT)/coco-val-jitter
 	$(BIN)/picosam2 report $(REPORT)/coco-val $(REPORT)/lvis-val $(REPORT)/coco-val-jitter --out $(REPORT)/page
+	mkdir -p docs/results
 	cp $(REPORT)/page/report.json $(REPORT)/page/report.md docs/results/
+	$(BIN)/python scripts/fill_readme.py
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

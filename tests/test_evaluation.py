@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import msgspec
 import numpy as np
 import pytest
 from pycocotools import mask as coco_mask
@@ -116,6 +117,13 @@ def test_map_agrees_with_pycocotools(examples, predictor):
     run.accumulate()
     run.summarize()
     assert mean_average_precision(np.array(ious)) == pytest.approx(run.stats[0])
+    areas = np.array([truth["area"] for truth in truths])
+    by_size = summarise(np.array(ious), areas, seed=0)["by_size"]
+    for size, expected in zip(("small", "medium", "large"), run.stats[3:6], strict=True):
+        # COCO says -1 where there is no object.
+        assert (-1 if by_size[size]["map"] is None else by_size[size]["map"]) == pytest.approx(
+            expected
+        )
 
 
 def test_two_empty_masks_agree():
@@ -132,6 +140,37 @@ def test_the_interval_agrees_with_the_normal_approximation():
     low, high = summarise(ious, np.full(400, 50), seed=1)["ci95"]
     half = 1.96 * ious.std(ddof=1) / 20
     assert (low, high) == pytest.approx((ious.mean() - half, ious.mean() + half), abs=0.005)
+
+
+def test_intervals_and_calibration_by_hand_on_real_masks(examples, predictor):
+    report = evaluate(examples, ["click", "box"], predictor)
+    for name, figures in report["protocols"].items():
+        ious, scores = (np.array(report["objects"][name][key]) for key in ("iou", "score"))
+        rng = np.random.default_rng(3)
+        means = [rng.choice(ious, len(ious)).mean() for _ in range(4000)]
+        assert figures["ci95"] == pytest.approx(np.percentile(means, [2.5, 97.5]), abs=0.02)
+        assert figures["predicted_iou_error"] == pytest.approx(
+            sum(abs(s - i) for s, i in zip(scores, ious, strict=True)) / len(ious), abs=1e-4
+        )
+        ranks = [np.array([(v < x).sum() + (v == x).sum() / 2 for x in v]) for v in (scores, ious)]
+        correlation = np.corrcoef(*ranks)[0, 1]
+        assert figures["predicted_iou_rank_correlation"] == pytest.approx(correlation, abs=1e-3)
+
+
+def test_an_empty_box_or_one_outside_scores_nothing_for_anybody(examples):
+    class Eager:
+        network = None
+
+        def box(self, corners):
+            pytest.fail(f"asked for {corners}")
+
+    case = cases(examples)[0]
+    width = case.mask.shape[1]
+    for bbox in ((10.0, 10.0, 0.0, 50.0), (width + 5.0, 0.0, 9.0, 9.0), (0.0, -9.0, 9.0, 8.0)):
+        annotation = msgspec.structs.replace(case.annotation, bbox=bbox)
+        mask, score = PROTOCOLS["box"].ask(Eager(), Case(case.image, case.mask, annotation))
+        assert not mask.any()
+        assert score == 0.0
 
 
 def test_sizes_are_split_at_32_and_96_squared():

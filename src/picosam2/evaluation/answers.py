@@ -66,6 +66,8 @@ def answer_photograph(
         InputError: the photograph cannot be read.
     """
     protocols = [name for name in protocols if can_answer(segmenter, name)]
+    if not protocols:
+        return []
     image = photograph.load()
     segmenter.set_image(image)
     answers = []

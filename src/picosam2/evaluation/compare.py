@@ -17,6 +17,7 @@ from picosam2.data.annotation_file import AnnotationFile
 from picosam2.data.photograph import Photograph
 from picosam2.data.schema import Annotation
 from picosam2.data.source import Source
+from picosam2.data.storage import is_address
 from picosam2.errors import InputError
 from picosam2.evaluation.answers import Answer, answer_photograph, can_answer, score_answers
 from picosam2.evaluation.cost import measure_costs
@@ -26,12 +27,14 @@ from picosam2.evaluation.run import (
     Groups,
     choose_objects,
     describe_measurement,
+    mask_area,
+    objects_digest,
     report_results,
 )
 from picosam2.evaluation.segmenter import Segmenter
-from picosam2.files import replacing
 from picosam2.output import write_json
 from picosam2.processes import worker_pool
+from picosam2.record import git_commit, versions
 
 RUN_FILE, COSTS_FILE, ANSWERS = "run.json", "costs.json", "answers"
 
@@ -69,13 +72,15 @@ def compare(
     """
     protocols = find_protocols(protocols)
     groups = choose_objects(folder, limit, seed)
-    setting = {"data": folder.digest, "limit": limit, "seed": seed}
+    setting = {"data": folder.digest, "objects": objects_digest(groups), "seed": seed}
     segmenters: dict[str, Any] = {}
+    described = {}
     for name in names:
         segmenter = open_segmenter(name)
         asked = [protocol for protocol in protocols if can_answer(segmenter, protocol)]
         header = {"segmenter": segmenter.description, "protocols": asked} | setting
         path = answers_file(out, name)
+        described[name] = segmenter.description
         answers = _keep_answers(path, header, groups, _asker(name, segmenter, asked, seed, workers))
         results = [
             score_answers(photograph, group, found)
@@ -87,20 +92,21 @@ def compare(
         ]
         segmenters[name] = {
             "title": title_of(name),
+            "answered": read_making(path),
             **segmenter.description,
             **report_results(groups, results, asked, seed),
         }
-    costs = _keep_costs(out / COSTS_FILE, names, groups, setting)
+    costs = _keep_costs(out / COSTS_FILE, described, groups, setting)
     for name in names:
-        segmenters[name]["cost"] = costs[name]
+        segmenters[name]["cost"] = costs["costs"][name]
     report = {
         "segmenters": segmenters,
         "objects": _objects(groups),
         "source": {
-            "location": str(folder.location),
+            "location": _absolute(str(folder.location)),
             "images": str(folder.images.resolve()) if isinstance(folder, AnnotationFile) else None,
         },
-        "machine": describe_machine(),
+        "machine": costs["machine"],
         **describe_measurement(folder, groups, limit, seed),
         "command": sys.argv[1:],
     }
@@ -123,6 +129,12 @@ def read_answers(path: Path) -> list[list[Answer]]:
         return [_Lines.decode(line) for line in path.read_bytes().splitlines()[1:]]
     except (OSError, msgspec.MsgspecError) as error:
         raise InputError(f"cannot read the answers {path}: {error}") from None
+
+
+def read_making(path: Path) -> dict[str, Any]:
+    """By which commit and with which versions the answers in a file were made."""
+    header = json.loads(path.read_bytes().splitlines()[0])
+    return {key: header[key] for key in ("commit", "versions")}
 
 
 def describe_machine() -> dict[str, Any]:
@@ -184,7 +196,7 @@ def _keep_answers(
         with part.open("ab") as file:
             file.truncate(sum(map(len, whole)))
             if not whole:
-                file.write(msgspec.json.encode(header) + b"\n")
+                file.write(msgspec.json.encode(header | _made_by()) + b"\n")
             bar = tqdm(
                 total=sum(len(group) for _, group in groups),
                 initial=sum(len(group) for _, group in groups[:done]),
@@ -209,25 +221,46 @@ def _lines(path: Path) -> list[bytes]:
 
 
 def _check_header(path: Path, lines: Iterable[bytes], header: dict[str, Any]) -> None:
+    """Refuse answers to something else; who made them does not matter."""
     first = next(iter(lines), None)
-    if first is not None and first != msgspec.json.encode(header) + b"\n":
+    if first is None:
+        return
+    try:
+        kept = msgspec.json.decode(first, type=dict[str, Any])
+    except msgspec.MsgspecError:
+        raise InputError(f"{path} is damaged: remove it and run again") from None
+    expected = msgspec.json.decode(msgspec.json.encode(header))
+    if any(kept.get(key) != value for key, value in expected.items()):
         raise InputError(
             f"{path.parent} holds answers of other weights, data or protocols: use another --out"
         )
 
 
 def _keep_costs(
-    path: Path, names: list[str], groups: Groups, setting: dict[str, Any]
+    path: Path, described: dict[str, Any], groups: Groups, setting: dict[str, Any]
 ) -> dict[str, Any]:
-    """The costs in a file; measured again, side by side, where one is missing."""
+    """The costs in a file; measured again, side by side, where they are of something else."""
+    made = {"setting": setting, "segmenters": described, "machine": describe_machine()}
+    made = msgspec.json.decode(msgspec.json.encode(made), type=dict[str, Any])
     if path.is_file():
-        kept = json.loads(path.read_bytes())
-        if kept["setting"] == setting and all(name in kept["costs"] for name in names):
-            return dict(kept["costs"])
-    costs = measure_costs(names, groups, setting["seed"])
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps({"setting": setting, "costs": costs}, indent=1) + "\n")
-    return costs
+        try:
+            kept = json.loads(path.read_bytes())
+            if {key: kept[key] for key in made} == made:
+                return dict(kept)
+        except (ValueError, KeyError, TypeError):
+            raise InputError(f"{path} is damaged: remove it and run again") from None
+    costs = measure_costs(list(described), groups, setting["seed"])
+    content = {**made, "costs": costs, **_made_by()}
+    write_json(path, content)
+    return content
+
+
+def _made_by() -> dict[str, Any]:
+    return {"commit": git_commit(), "versions": versions("numpy", "pillow", "onnxruntime")}
+
+
+def _absolute(location: str) -> str:
+    return location if is_address(location) else str(Path(location).resolve())
 
 
 def _objects(groups: Groups) -> list[dict[str, Any]]:
@@ -236,7 +269,7 @@ def _objects(groups: Groups) -> list[dict[str, Any]]:
             "image_id": photograph.image_id,
             "annotation_id": annotation.id,
             "file_name": photograph.record.image.file_name,
-            "area": int(photograph.mask(annotation).sum()),
+            "area": mask_area(annotation),
         }
         for photograph, group in groups
         for annotation in group

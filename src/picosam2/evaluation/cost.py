@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import statistics
-import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,10 +11,12 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
+from picosam2.data.rle import rle_bbox
+from picosam2.evaluation.memory import peak_of_a_click
 from picosam2.evaluation.peers import open_segmenter
 from picosam2.evaluation.run import Groups
 from picosam2.evaluation.segmenter import PredictorSegmenter, Segmenter
-from picosam2.graph import count_macs, count_parameters
+from picosam2.graph_costs import count_macs, count_parameters
 from picosam2.masks import most_interior_pixel
 from picosam2.processes import worker_pool
 
@@ -68,7 +67,7 @@ def measure_costs(names: list[str], groups: Groups, seed: int) -> dict[str, dict
                 "first_box_ms": round(statistics.median(first_box), 2),
                 "photographs": len(prompts),
                 "peak_bytes": _peak_bytes(name, *prompts[0][:2]),
-                **_graph_costs(segmenter, float(np.mean(passes[name] or [1]))),
+                **_graph_costs(segmenter, float(np.mean(passes[name][1:] or [1]))),
             }
             steps.update()
     return costs
@@ -82,7 +81,9 @@ def _choose_prompts(groups: Groups, seed: int) -> list[Prompts]:
     prompts = []
     for photograph, group in (groups[index] for index in chosen):
         pixels = [most_interior_pixel(photograph.mask(a)) for a in (group * 2)[:2]]
-        x, y, width, height = group[0].bbox
+        assert group[0].segmentation is not None
+        # Of the mask: annotated boxes may be empty.
+        x, y, width, height = rle_bbox(group[0].segmentation)
         box = (x, y, x + width, y + height)
         prompts.append((photograph.load(), [(x + 0.5, y + 0.5) for x, y in pixels], box))
     return prompts
@@ -120,29 +121,8 @@ def _graph_costs(segmenter: Segmenter, passes: float) -> dict[str, Any]:
 
 def _peak_bytes(name: str, image: NDArray[np.uint8], points: list[Point]) -> int | None:
     with worker_pool(1, _nothing) as pool:
-        return pool.submit(_click_in_process, name, image, points[0]).result()
+        return pool.submit(peak_of_a_click, name, image, points[0]).result()
 
 
 def _nothing() -> None:
     """A worker needs no preparation."""
-
-
-def _click_in_process(name: str, image: NDArray[np.uint8], point: Point) -> int | None:
-    segmenter = open_segmenter(name, threads=1)
-    segmenter.set_image(image)
-    segmenter.click(*point)
-    return peak_resident_bytes()
-
-
-def peak_resident_bytes() -> int | None:
-    """The most memory that this process has held; None where the system does not say."""
-    status = Path("/proc/self/status")
-    if status.is_file():
-        # Not getrusage's figure, which begins with the parent's.
-        found = re.search(r"^VmHWM:\s*(\d+) kB$", status.read_text(), re.M)
-        return int(found.group(1)) * 1024 if found else None
-    if sys.platform == "darwin":
-        import resource
-
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return None

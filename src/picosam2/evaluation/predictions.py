@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from tqdm import tqdm
 
@@ -18,8 +18,8 @@ from picosam2.evaluation.answers import Answer, answer_photograph, score_answers
 from picosam2.evaluation.metrics import mean_interval
 from picosam2.evaluation.run import (
     Groups,
-    choose_objects,
     describe_measurement,
+    mask_area,
     report_results,
 )
 from picosam2.evaluation.segmenter import PredictorSegmenter
@@ -45,7 +45,9 @@ def score_predictions(
     Returns:
         ``predictions`` and ``ours`` (figures of the same objects), ``difference`` (theirs minus
         ours, mean IoU, with the paired 95 % bootstrap interval ``ci95``), ``skipped_images`` and
-        ``skipped_predictions`` (in the file, not in the folder), and what was measured.
+        ``skipped_predictions`` (in the file, not in the folder), ``empty_objects`` (masks of
+        objects without a pixel, not scored), ``unanswered_objects`` (of the folder, without a
+        mask in the file), and what was measured.
 
     Raises:
         InputError: the file is broken, or its masks cannot be matched to the objects.
@@ -55,17 +57,19 @@ def score_predictions(
     groups: Groups = []
     theirs, ours = [], []
     segmenter = PredictorSegmenter(predictor)
-    chosen = choose_objects(folder, None, seed)
-    with tqdm(chosen, desc="scoring", unit="photograph", delay=2) as bar:
-        for photograph, objects in bar:
-            found = waiting.pop(photograph.image_id, None)
-            if found is None:
-                continue
-            answers = _match(photograph.image_id, objects, found, path)
-            group = [a for a in objects if a.id in answers]
+    empty = unanswered = 0
+    for photograph in tqdm(folder, desc="scoring", unit="photograph", delay=2):
+        objects = [a for a in photograph.objects if not a.iscrowd]
+        found = waiting.pop(photograph.image_id, [])
+        answers = _match(photograph.image_id, objects, found, path) if found else {}
+        group = [a for a in objects if a.id in answers and mask_area(a)]
+        empty += len(answers) - len(group)
+        unanswered += sum(a.id not in answers and mask_area(a) > 0 for a in objects)
+        if group:
             own = answer_photograph(segmenter, photograph, group, [PROTOCOL], seed)
             groups.append((photograph, group))
-            theirs.append(score_answers(photograph, group, answers.values()))
+            kept = [answers[a.id] for a in group]
+            theirs.append(score_answers(photograph, group, kept))
             ours.append(score_answers(photograph, group, own))
     if not groups:
         raise InputError(f"{path} has no photograph of {folder.location}")
@@ -80,36 +84,44 @@ def score_predictions(
             "ci95": mean_interval(difference, seed),
         },
         "predictions_in_file": count,
+        "empty_objects": empty,
+        "unanswered_objects": unanswered,
         "skipped_images": len(waiting),
         "skipped_predictions": sum(len(found) for found in waiting.values()),
         **describe_measurement(folder, groups, None, seed),
     }
 
 
-def _read(path: Path) -> dict[int, list[dict[str, Any]]]:
-    """The predictions of a file by photograph, in its order, their masks checked."""
+class _Entry(msgspec.Struct):
+    image_id: int
+    segmentation: dict[str, Any]
+    annotation_id: int | None = None
+    score: float = 0.5
+
+
+def _read(path: Path) -> dict[int, list[_Entry]]:
+    """The predictions of a file by photograph, in its order."""
     try:
-        found: dict[int, list[dict[str, Any]]] = {}
-        for entry in json.loads(path.read_bytes()):
-            mask = parse_segmentation(entry["segmentation"], CROP_SIZE, CROP_SIZE)
-            found.setdefault(entry["image_id"], []).append(entry | {"segmentation": mask})
-        return found
+        entries = msgspec.json.decode(path.read_bytes(), type=list[_Entry])
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        reason = error if isinstance(error, ValueError) else repr(error)
+    except msgspec.MsgspecError as error:
         raise InputError(
-            f"{path} is not a list of COCO results with masks of 96×96: {reason}"
+            f"{path} is not a list of COCO results with masks of 96×96: {error}"
         ) from None
+    found: dict[int, list[_Entry]] = {}
+    for entry in entries:
+        found.setdefault(entry.image_id, []).append(entry)
+    return found
 
 
 def _match(
-    image_id: int, objects: list[Annotation], found: list[dict[str, Any]], path: Path
+    image_id: int, objects: list[Annotation], found: list[_Entry], path: Path
 ) -> dict[int, Answer]:
     """The answers about one photograph by annotation id."""
     ids = [annotation.id for annotation in objects]
-    if all("annotation_id" in entry for entry in found):
-        by_id = {entry["annotation_id"]: entry for entry in found}
+    if all(entry.annotation_id is not None for entry in found):
+        by_id = {entry.annotation_id or 0: entry for entry in found}
         if len(by_id) < len(found) or not by_id.keys() <= set(ids):
             raise InputError(
                 f"{path}: photograph {image_id} has masks of unknown or repeated annotations"
@@ -121,7 +133,19 @@ def _match(
             f"{path}: photograph {image_id} has {len(found)} masks but {len(ids)} objects: "
             "give annotation_id"
         )
-    return {
-        key: Answer(image_id, key, PROTOCOL, entry["segmentation"], float(entry.get("score", 0.5)))
-        for key, entry in by_id.items()
-    }
+    try:
+        return {
+            key: Answer(
+                image_id,
+                key,
+                PROTOCOL,
+                parse_segmentation(entry.segmentation, CROP_SIZE, CROP_SIZE),
+                entry.score,
+            )
+            for key, entry in by_id.items()
+        }
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        reason = error if isinstance(error, ValueError) else repr(error)
+        raise InputError(
+            f"{path} is not a list of COCO results with masks of 96×96: {reason}"
+        ) from None

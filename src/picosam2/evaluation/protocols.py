@@ -130,11 +130,12 @@ def _ask_click(segmenter: Segmenter, case: Case) -> tuple[Mask, float]:
 
 
 def _ask_box(segmenter: Segmenter, case: Case, jitter: float = 0.0) -> tuple[Mask, float]:
-    """The annotation's box; one that the segmenter refuses gets an empty mask."""
-    try:
-        return segmenter.box(jittered_box(case, jitter))
-    except InputError:
+    """The annotation's box; an empty one, or one outside the photograph, gets an empty mask."""
+    x0, y0, x1, y1 = box = jittered_box(case, jitter)
+    height, width = case.mask.shape
+    if not (x0 < x1 and y0 < y1 and x0 < width and y0 < height and x1 > 0 and y1 > 0):
         return np.zeros_like(case.mask), 0.0
+    return segmenter.box(box)
 
 
 def jittered_box(case: Case, jitter: float) -> tuple[float, float, float, float]:

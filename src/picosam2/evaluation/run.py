@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,9 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 from tqdm import tqdm
 
+from picosam2.data.annotation_file import AnnotationFile
 from picosam2.data.photograph import Photograph
+from picosam2.data.rle import rle_area
 from picosam2.data.schema import Annotation
 from picosam2.data.source import Source
 from picosam2.errors import InputError
@@ -35,7 +38,7 @@ def choose_objects(folder: Source, limit: int | None, seed: int) -> Groups:
         (index, annotation)
         for index, photograph in enumerate(folder)
         for annotation in photograph.objects
-        if not annotation.iscrowd and photograph.mask(annotation).any()
+        if not annotation.iscrowd and mask_area(annotation)
     ]
     if not objects:
         raise InputError(f"{folder.location} has no object with a mask to measure")
@@ -46,6 +49,11 @@ def choose_objects(folder: Source, limit: int | None, seed: int) -> Groups:
     for index, annotation in objects:
         grouped.setdefault(index, []).append(annotation)
     return [(folder.photographs[index], group) for index, group in grouped.items()]
+
+
+def mask_area(annotation: Annotation) -> int:
+    """Pixels of an object's mask."""
+    return rle_area(annotation.segmentation) if annotation.segmentation is not None else 0
 
 
 def evaluate(
@@ -108,7 +116,7 @@ def report_results(
         ``ci95``, ``boundary_miou`` and the predicted IoU's mean absolute error and rank
         correlation; ``objects``: the same objects one by one, in the order of ``groups``.
     """
-    areas = np.array([int(np.count_nonzero(p.mask(a))) for p, group in groups for a in group])
+    areas = np.array([mask_area(annotation) for _, group in groups for annotation in group])
     figures, objects = {}, {}
     for name in protocols:
         rows = [
@@ -134,6 +142,8 @@ def describe_measurement(
             "folder": folder.name,
             "sha256": folder.digest,
             "masks": sorted({a.source or "teacher" for _, group in groups for a in group}),
+            "objects_sha256": objects_digest(groups),
+            **(folder.selection if isinstance(folder, AnnotationFile) else {}),
         },
         "limit": limit,
         "seed": seed,
@@ -142,6 +152,12 @@ def describe_measurement(
         ),
         "commit": git_commit(),
     }
+
+
+def objects_digest(groups: Groups) -> str:
+    """SHA-256 of the ids of the photographs and objects, in their order."""
+    ids = [(photograph.image_id, a.id) for photograph, group in groups for a in group]
+    return hashlib.sha256(repr(ids).encode()).hexdigest()
 
 
 def _summary(values: NDArray[Any], areas: NDArray[Any], seed: int) -> dict[str, Any]:

@@ -43,11 +43,7 @@ class Segmenter(Protocol):
         """The mask (H×W) of the object at a point, and its predicted IoU in 0..1."""
 
     def box(self, corners: tuple[float, float, float, float]) -> tuple[Mask, float]:
-        """The mask (H×W) of the object in a box (xyxy in pixels), and its predicted IoU.
-
-        Raises:
-            InputError: the box cannot be asked for.
-        """
+        """The mask (H×W) of the object in a box (xyxy in pixels), and its predicted IoU."""
 
 
 class PredictorSegmenter:

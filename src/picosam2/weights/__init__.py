@@ -24,34 +24,42 @@ def model_path(name: str | Path) -> Path:
     return folder / MODELS[name] if name in MODELS else Path(name)
 
 
-def trained_on(name: str | Path) -> frozenset[int] | None:
+def trained_on(name: str | Path) -> tuple[frozenset[int], bool]:
     """Ids of the COCO photographs that weights were trained on; LVIS's are the same.
 
     Known for the bundled models (``manifest.json``) and for weights in the folder of their run
-    (``run.json``), from the training folders whose names begin with ``coco`` or ``lvis``.
+    (``run.json``), with the bundled weights where the run began with these.
 
     Returns:
-        The ids; None where nothing is known.
+        The ids, and whether these are all of them.
 
     Raises:
         InputError: the record is damaged.
     """
-    path = model_path(name)
-    bundled = name in MODELS
-    record = path.with_name("manifest.json" if bundled else "run.json")
+    manifest = model_path(DEFAULT_MODEL).with_name("manifest.json")
+    record = manifest if name in MODELS else Path(name).with_name("run.json")
     if not record.is_file():
-        return None
+        return frozenset(), False
     try:
         content = json.loads(record.read_bytes())
-        runs: list[dict[str, Any]] = [content]
-        if bundled:
+        if record == manifest:
             runs = [*content["earlier_runs"], content["run"]]
-        return frozenset(
-            image_id
-            for run in runs
-            for data in run["data"]
-            if data["folder"].startswith(("coco", "lvis"))
-            for image_id in data["image_ids"]
-        )
+            return frozenset().union(*map(_coco_ids, runs)), True
+        ids, began_with = _coco_ids(content), content["init_sha256"]
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{record} is not the record of a training run: {error!r}") from None
+    bundled = json.loads(manifest.read_bytes())["files"][MODELS["safetensors"]]["sha256"]
+    if began_with == bundled:
+        return ids | trained_on("safetensors")[0], True
+    return ids, began_with is None
+
+
+def _coco_ids(run: dict[str, Any]) -> frozenset[int]:
+    """The ids of a run's photographs that are COCO's: other data sets count from 1, too."""
+    return frozenset(
+        image_id
+        for data in run["data"]
+        # Records before this was noted have folders whose names say it.
+        if data.get("coco_ids", data["folder"].startswith("coco"))
+        for image_id in data["image_ids"]
+    )

@@ -38,9 +38,9 @@ def open_segmenter(name: str, threads: int = 1) -> Segmenter:
 
         return GrabCutSegmenter(threads)
     if name in ("whole-crop", "centred-disc"):
-        from picosam2.evaluation.peers.floors import floor_segmenter
+        from picosam2.evaluation.peers.floors import FloorSegmenter
 
-        return floor_segmenter(name)
+        return FloorSegmenter(name)
     return PredictorSegmenter(Predictor.from_pretrained(name, threads=threads))
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,6 +36,18 @@ class Floor:
         return np.repeat(self._logits[None], len(crops), 0), np.full(len(crops), 0.5, np.float32)
 
 
-def floor_segmenter(name: str) -> PredictorSegmenter:
-    """The floor of a name."""
-    return PredictorSegmenter(Predictor(Floor(name), ONE_CROP))
+class FloorSegmenter(PredictorSegmenter):
+    """A floor in the predictor, so that its masks lie where the network's would.
+
+    Args:
+        name: as ``Floor`` has it.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(Predictor(Floor(name), ONE_CROP))
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """Which one, and how prompts become crops."""
+        settings = dataclasses.asdict(self.predictor.config)
+        return {"name": self.predictor.runtime.digest, "predictor": settings}

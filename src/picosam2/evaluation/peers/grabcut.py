@@ -9,7 +9,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from picosam2.errors import InputError
 from picosam2.evaluation.segmenter import Mask
 from picosam2.graph import Graph
 
@@ -74,8 +73,6 @@ class GrabCutSegmenter:
         """See ``Segmenter``."""
         hint = np.full(self._image.shape[:2], cv2.GC_BGD, np.uint8)
         hint[_slices(*corners)] = cv2.GC_PR_FGD
-        if not hint.any():
-            raise InputError("the box is outside the image")
         return self._cut(hint)
 
     def _cut(self, hint: NDArray[np.uint8]) -> tuple[Mask, float]:

@@ -34,11 +34,11 @@ def write_report(runs: list[Path], out: Path) -> Path:
         | {"segmenters": {k: _without_objects(s) for k, s in run["segmenters"].items()}}
         for run in loaded
     ]
-    write_json(out / "report.json", {"runs": figures})
     texts = {
         "report.md": render_markdown(tables, loaded),
         "report.html": render_html(tables, loaded, runs),
     }
+    write_json(out / "report.json", {"runs": figures})
     for name, text in texts.items():
         with replacing(out / name) as path:
             path.write_text(text, encoding="utf-8")
@@ -55,8 +55,13 @@ def _load(run: Path) -> dict[str, Any]:
         raise InputError(f"{run} has no {RUN_FILE}: let picosam2 eval --out {run} end first")
     try:
         content = json.loads(path.read_bytes())
-        if not isinstance(content["segmenters"], dict):
-            raise TypeError("segmenters")
-    except (ValueError, KeyError, TypeError) as error:
+        for key in ("data", "machine", "versions", "command", "source", "objects"):
+            content[key]
+        for segmenter in content["segmenters"].values():
+            for key in ("title", "protocols", "objects", "cost"):
+                segmenter[key]
+        if not content["segmenters"]:
+            raise ValueError("no segmenter")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path} is not a run of picosam2 eval --out: {error!r}") from None
     return dict(content)

@@ -23,6 +23,7 @@ from picosam2.masks import most_interior_pixel
 from picosam2.overlay import draw_overlay
 
 PROMPT = "click"
+FLOORS = ("whole-crop", "centred-disc")
 EACH = 4
 SIDE = 200
 # Of the object's longer side: what is shown around it.
@@ -50,23 +51,21 @@ def make_gallery(run: dict[str, Any], folder: Path) -> dict[str, list[Picture]]:
         folder: of the run, with its answers.
 
     Returns:
-        Pictures by ``best``, ``median`` and ``worst``; none where the photographs or the answers
-        are not there any more.
+        Pictures by ``best``, ``median`` and ``worst``.
+
+    Raises:
+        InputError: the photographs or the answers are not there any more, or others.
     """
-    asked = {n: s for n, s in run["segmenters"].items() if PROMPT in s["objects"]}
-    # The first, and what is neither another precision of it nor a floor.
     shown = {
         name: segmenter
-        for number, (name, segmenter) in enumerate(asked.items())
-        if not number or segmenter["name"] != "PicoSAM2"
+        for name, segmenter in run["segmenters"].items()
+        if PROMPT in segmenter["objects"] and name not in FLOORS
     }
     if not shown:
         return {}
-    try:
-        photographs = {p.image_id: p for p in _open(run["source"])}
-        masks = {name: _masks(folder, name) for name in shown}
-    except InputError:
-        return {}
+    source = _open(run["source"])
+    photographs = {p.image_id: p for p in source}
+    masks = {name: _masks(folder, name) for name in shown}
     first = next(iter(shown.values()))
     order = np.argsort(first["objects"][PROMPT]["iou"], kind="stable")
     middle = len(order) // 2 - EACH // 2
@@ -75,10 +74,13 @@ def make_gallery(run: dict[str, Any], folder: Path) -> dict[str, list[Picture]]:
         "median": order[max(0, middle) : max(0, middle) + EACH],
         "worst": order[:EACH],
     }
-    return {
-        title: [_picture(run, shown, masks, photographs, int(index)) for index in indices]
-        for title, indices in chosen.items()
-    }
+    try:
+        return {
+            title: [_picture(run, shown, masks, photographs, int(index)) for index in indices]
+            for title, indices in chosen.items()
+        }
+    except (KeyError, StopIteration):
+        raise InputError(f"{source.location} has changed since it was measured") from None
 
 
 def _open(source: dict[str, Any]) -> Source:

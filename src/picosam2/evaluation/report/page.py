@@ -10,6 +10,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from picosam2.errors import InputError
 from picosam2.evaluation.report.gallery import make_gallery
 from picosam2.evaluation.report.plots import (
     accuracy_against,
@@ -49,24 +50,49 @@ def render_html(tables: list[Table], runs: list[dict[str, Any]], folders: list[P
                 "By size (small < 32² ≤ medium < 96² ≤ large, pixels of the mask)": size_bars(run),
                 "Calibration of the predicted IoU": calibration(run),
             },
-            "gallery": make_gallery(run, folder),
         }
-        for run, folder in zip(runs, folders, strict=True)
-        if any({"click", "box"} <= set(s["protocols"]) for s in run["segmenters"].values())
+        for run in runs
+        if any({"click", "box"} & s["protocols"].keys() for s in run["segmenters"].values())
     ]
+    galleries = [_gallery(run, folder) for run, folder in zip(runs, folders, strict=True)]
     return environment.get_template(TEMPLATE).render(
-        tables=tables, sections=sections, foot=_foot(runs)
+        tables=tables, sections=sections, galleries=galleries, foot=_foot(runs)
     )
 
 
+def _gallery(run: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Its title and pictures, or why there are none."""
+    title = run["data"]["folder"]
+    try:
+        return {"title": title, "pictures": make_gallery(run, folder), "missing": None}
+    except InputError as error:
+        return {"title": title, "pictures": {}, "missing": str(error)}
+
+
 def _foot(runs: list[dict[str, Any]]) -> list[str]:
-    return [
-        f"{run['data']['folder']} (SHA-256 {run['data']['sha256'][:16]}…, seed {run['seed']}, "
-        f"{count_objects(run)} objects): `picosam2 {shlex.join(run['command'])}`, commit "
-        f"{run['commit'] or 'unknown'}, {run['machine']['processor']}, {run['machine']['system']}, "
+    return [_how(run) for run in runs]
+
+
+def _how(run: dict[str, Any]) -> str:
+    data, machine = run["data"], run["machine"]
+    return (
+        f"{data['folder']} (SHA-256 {data['sha256'][:16]}…, seed {run['seed']}, "
+        f"{count_objects(run)} objects{_selection(data)}): "
+        f"`picosam2 {shlex.join(run['command'])}`, commit {run['commit'] or 'unknown'}, "
+        f"{machine['processor']}, {machine['system']}, "
         + ", ".join(f"{name} {version}" for name, version in run["versions"].items())
-        for run in runs
-    ]
+    )
+
+
+def _selection(data: dict[str, Any]) -> str:
+    """What was taken of a public annotation file."""
+    if "first" not in data:
+        return ""
+    first = f"the first {data['first']}" if data["first"] else "all"
+    return (
+        f", {first} of the file without {data['left_out_objects']} of "
+        f"{data['left_out_photographs']} photographs that the weights have seen"
+    )
 
 
 def _inline(text: str) -> str:

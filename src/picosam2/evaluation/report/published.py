@@ -30,7 +30,7 @@ PUBLISHED = (
     Published("PicoSAM2 (paper)", 51.9, "click, in the crop", 1.3e6, 14.3, "IMX500, INT8"),
     Published("PicoSAM3 (paper)", 65.5, "box, in the crop", 1.37e6, 11.8, "IMX500"),
     Published("PicoSAM3 re-trained", 69.7, "box", 1.37e6, 8.6, "one CPU thread"),
-    Published("MobileSAM (same harness)", 80.0, "box", 10e6, 407, "one CPU thread"),
+    Published("MobileSAM (by that re-training)", 80.0, "box", 10e6, 407, "one CPU thread"),
     Published("NanoSAM ResNet18", 70.6, "box", None, 8.1, "Jetson AGX Orin"),
     Published("MobileSAM (NanoSAM's table)", 72.8, "box", 10e6, 39, "Jetson AGX Orin"),
 )

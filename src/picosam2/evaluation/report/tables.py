@@ -41,11 +41,26 @@ def make_tables(runs: list[dict[str, Any]]) -> list[Table]:
     """Every table that the runs have figures for."""
     tables = [_protocols(runs)]
     for run in runs:
-        if _has(run, "click"):
+        if not _is_about_jitter(run) and (_has(run, "click") or _has(run, "box")):
             tables += [_accuracy(run), _costs(run)]
         if _has(run, "box_j10"):
             tables.append(_jitter(run))
-    return tables
+    return [table for table in tables if table.rows]
+
+
+def readme_tables(runs: list[dict[str, Any]]) -> dict[str, Table]:
+    """The tables that README shows, by the names of their places there.
+
+    Args:
+        runs: of ``docs/results/report.json``: the first with peers, one with jittered boxes.
+    """
+    jittered = next(run for run in runs if _has(run, "box_j10"))
+    return {
+        "protocols": _protocols(runs),
+        "accuracy": _accuracy(runs[0]),
+        "costs": _costs(runs[0]),
+        "jitter": _jitter(jittered),
+    }
 
 
 def _protocols(runs: list[dict[str, Any]]) -> Table:
@@ -54,18 +69,16 @@ def _protocols(runs: list[dict[str, Any]]) -> Table:
         (run, segmenter)
         for run in runs
         for segmenter in run["segmenters"].values()
-        if "crop96" in segmenter["protocols"]
-        and segmenter["name"] == "PicoSAM2"
-        # Floors answer through the same predictor.
-        and segmenter["title"].startswith("PicoSAM2")
+        if segmenter["name"] == "PicoSAM2" and not _is_about_jitter(run)
     ]
     header = ["protocol"] + [
         f"{run['data']['folder']}, {segmenter['title'].removeprefix('PicoSAM2, ')}"
         for run, segmenter in columns
     ]
     rows = [
-        [title] + [_cell(segmenter["protocols"].get(name)) for _, segmenter in columns]
+        [title, *(_cell(segmenter["protocols"].get(name)) for _, segmenter in columns)]
         for name, title in CROPS.items()
+        if any(name in segmenter["protocols"] for _, segmenter in columns)
     ]
     return Table("mIoU (95 % interval) / mAP, in points", header, rows)
 
@@ -132,6 +145,11 @@ def count_objects(run: dict[str, Any]) -> int:
     """How many objects were measured."""
     first = next(iter(run["segmenters"].values()))
     return int(max(figures["n"] for figures in first["protocols"].values()))
+
+
+def _is_about_jitter(run: dict[str, Any]) -> bool:
+    """Whether it measured boxes alone, whose figures without jitter are another run's too."""
+    return _has(run, "box_j10") and not any(_has(run, name) for name in CROPS if name != "box")
 
 
 def _has(run: dict[str, Any], protocol: str) -> bool:
