@@ -17,14 +17,21 @@ ITERATIONS = 5
 # is object at first.
 CLICK_REACH = 48.0
 CLICK_OBJECT = 12.0
+# What is beyond the longer side of the prompt around it is not looked at; what is left is reduced
+# to this many pixels.
+SURROUNDINGS = 1.0
+MAX_SIDE = 256
+OBJECT = (cv2.GC_FGD, cv2.GC_PR_FGD)
+
+
+Box = tuple[float, float, float, float]
 
 
 class GrabCutSegmenter:
     """Box: its inside may be object. Click: a small square around it is, a crop around that may be.
 
-    The rest of the photograph is background. Where nothing is left (its colour models often
-    collapse on small objects), the answer is what it began with. Its predicted IoU is 0.5 always:
-    it has none.
+    The rest is background. Where nothing is left (its colour models often collapse on small
+    objects), the answer is what it began with. Its predicted IoU is 0.5 always: it has none.
 
     Args:
         threads: CPU threads of one call; 0 for all cores.
@@ -45,6 +52,8 @@ class GrabCutSegmenter:
             "iterations": ITERATIONS,
             "click_reach": CLICK_REACH,
             "click_object": CLICK_OBJECT,
+            "surroundings": SURROUNDINGS,
+            "max_side": MAX_SIDE,
         }
 
     @property
@@ -67,27 +76,41 @@ class GrabCutSegmenter:
         for reach, kind in ((CLICK_REACH, cv2.GC_PR_BGD), (CLICK_OBJECT, cv2.GC_PR_FGD)):
             hint[_slices(x - reach, y - reach, x + reach, y + reach)] = kind
         hint[int(y), int(x)] = cv2.GC_FGD
-        return self._cut(hint)
+        return self._cut(hint, (x - CLICK_REACH, y - CLICK_REACH, x + CLICK_REACH, y + CLICK_REACH))
 
     def box(self, corners: tuple[float, float, float, float]) -> tuple[Mask, float]:
         """See ``Segmenter``."""
         hint = np.full(self._image.shape[:2], cv2.GC_BGD, np.uint8)
         hint[_slices(*corners)] = cv2.GC_PR_FGD
-        return self._cut(hint)
+        return self._cut(hint, corners)
 
-    def _cut(self, hint: NDArray[np.uint8]) -> tuple[Mask, float]:
-        first = np.isin(hint, (cv2.GC_FGD, cv2.GC_PR_FGD))
-        if first.all():
+    def _cut(self, hint: NDArray[np.uint8], prompt: Box) -> tuple[Mask, float]:
+        x0, y0, x1, y1 = prompt
+        around = SURROUNDINGS * max(x1 - x0, y1 - y0)
+        part = _slices(x0 - around, y0 - around, x1 + around, y1 + around)
+        first = np.isin(hint, OBJECT)
+        height, width = first[part].shape
+        scale = min(1.0, MAX_SIDE / max(height, width))
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        small = cv2.resize(self._image[part], size, interpolation=cv2.INTER_AREA)
+        labels: Any = cv2.resize(hint[part], size, interpolation=cv2.INTER_NEAREST)
+        begins = np.isin(labels, OBJECT)
+        if begins.all() or not begins.any():
+            # Nothing to tell apart: a box as large as the photograph, or too thin when reduced.
             return first, 0.5
         # Its clustering draws from OpenCV's global generator.
         cv2.setRNGSeed(0)
         models = np.zeros((1, 65)), np.zeros((1, 65))
         labels, *_ = cv2.grabCut(
-            self._image, hint, (0, 0, 0, 0), *models, ITERATIONS, cv2.GC_INIT_WITH_MASK
+            small, labels, (0, 0, 0, 0), *models, ITERATIONS, cv2.GC_INIT_WITH_MASK
         )
-        mask = np.isin(labels, (cv2.GC_FGD, cv2.GC_PR_FGD))
         # A click's own pixel is always left.
-        return (mask if np.count_nonzero(mask) > 1 else first), 0.5
+        if np.count_nonzero(np.isin(labels, OBJECT)) <= 1:
+            return first, 0.5
+        mask = np.zeros_like(first)
+        full = cv2.resize(labels, (width, height), interpolation=cv2.INTER_NEAREST)
+        mask[part] = np.isin(full, OBJECT)
+        return mask, 0.5
 
 
 def _slices(x0: float, y0: float, x1: float, y1: float) -> tuple[slice, slice]:
