@@ -13,6 +13,9 @@ from picosam2.evaluation.report.tables import make_tables
 from picosam2.files import replacing
 from picosam2.output import write_json
 
+# The figures of each object are in run.json; where the photographs lie is nobody's business.
+PRIVATE = ("objects", "source")
+
 
 def write_report(runs: list[Path], out: Path) -> Path:
     """Write ``report.html`` (self-contained), ``report.md`` and ``report.json``.
@@ -30,7 +33,7 @@ def write_report(runs: list[Path], out: Path) -> Path:
     loaded = [_load(run) for run in runs]
     tables = make_tables(loaded)
     figures = [
-        {key: value for key, value in run.items() if key != "objects"}
+        {key: value for key, value in run.items() if key not in PRIVATE}
         | {"segmenters": {k: _without_objects(s) for k, s in run["segmenters"].items()}}
         for run in loaded
     ]
