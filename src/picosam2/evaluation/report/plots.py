@@ -69,7 +69,7 @@ def iou_histograms(run: dict[str, Any]) -> str:
                     )
             axis.set_xlabel("IoU")
             axis.set_title(f"{prompt}: objects")
-        axes[0].legend(fontsize=7)
+        axes[0].legend(fontsize=7, ncols=3, loc="upper left", bbox_to_anchor=(0, -0.14))
 
     return _svg(draw, 2)
 
@@ -90,7 +90,7 @@ def size_bars(run: dict[str, Any]) -> str:
                 axis.bar(places, heights, width, color=f"C{number}", label=segmenter["title"])
             axis.set_xticks(range(len(SIZES)), SIZES)
             axis.set_title(f"{prompt}: mIoU, points, by size")
-        axes[0].legend(fontsize=7)
+        axes[0].legend(fontsize=7, ncols=3, loc="upper left", bbox_to_anchor=(0, -0.14))
 
     return _svg(draw, 2)
 
@@ -121,7 +121,7 @@ def calibration(run: dict[str, Any]) -> str:
                 )
             axis.set_xlabel("predicted IoU")
             axis.set_title(f"{prompt}: mean IoU (bins of at least 5 objects)")
-        axes[0].legend(fontsize=7)
+        axes[0].legend(fontsize=7, ncols=3, loc="upper left", bbox_to_anchor=(0, -0.14))
 
     return _svg(draw, 2)
 
