@@ -18,7 +18,7 @@ from picosam2.evaluation.report.plots import (
     iou_histograms,
     size_bars,
 )
-from picosam2.evaluation.report.tables import Table, count_objects
+from picosam2.evaluation.report.tables import Table, count_objects, is_about_jitter
 
 TEMPLATE = "page.html.j2"
 
@@ -52,7 +52,8 @@ def render_html(tables: list[Table], runs: list[dict[str, Any]], folders: list[P
             },
         }
         for run in runs
-        if any({"click", "box"} & s["protocols"].keys() for s in run["segmenters"].values())
+        if not is_about_jitter(run)
+        and any({"click", "box"} & s["protocols"].keys() for s in run["segmenters"].values())
     ]
     galleries = [_gallery(run, folder) for run, folder in zip(runs, folders, strict=True)]
     return environment.get_template(TEMPLATE).render(

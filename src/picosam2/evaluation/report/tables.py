@@ -41,7 +41,7 @@ def make_tables(runs: list[dict[str, Any]]) -> list[Table]:
     """Every table that the runs have figures for."""
     tables = [_protocols(runs)]
     for run in runs:
-        if not _is_about_jitter(run) and (_has(run, "click") or _has(run, "box")):
+        if not is_about_jitter(run) and (_has(run, "click") or _has(run, "box")):
             tables += [_accuracy(run), _costs(run)]
         if _has(run, "box_j10"):
             tables.append(_jitter(run))
@@ -69,7 +69,7 @@ def _protocols(runs: list[dict[str, Any]]) -> Table:
         (run, segmenter)
         for run in runs
         for segmenter in run["segmenters"].values()
-        if segmenter["name"] == "PicoSAM2" and not _is_about_jitter(run)
+        if segmenter["name"] == "PicoSAM2" and not is_about_jitter(run)
     ]
     header = ["protocol"] + [
         f"{run['data']['folder']}, {segmenter['title'].removeprefix('PicoSAM2, ')}"
@@ -147,7 +147,7 @@ def count_objects(run: dict[str, Any]) -> int:
     return int(max(figures["n"] for figures in first["protocols"].values()))
 
 
-def _is_about_jitter(run: dict[str, Any]) -> bool:
+def is_about_jitter(run: dict[str, Any]) -> bool:
     """Whether it measured boxes alone, whose figures without jitter are another run's too."""
     return _has(run, "box_j10") and not any(_has(run, name) for name in CROPS if name != "box")
 
