@@ -7,7 +7,7 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile -c co
 .PHONY: demo test lint weights report clean
 
 demo: .venv/installed
-	$(BIN)/picosam2 segment examples/images/astronaut.jpg --point 398,427 --out demo
+	$(BIN)/picosam2 segment src/picosam2/examples/images/astronaut.jpg --point 398,427 --out demo
 
 test: .venv/developing lint
 	$(BIN)/python -m pytest

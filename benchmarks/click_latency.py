@@ -15,18 +15,18 @@ os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THR
 import argparse
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from picosam2 import Predictor
+from picosam2.examples import EXAMPLES
 from picosam2.labelling.photograph import ask
 from picosam2.teacher.base import click_prompts
 from picosam2.teacher.fetch import SAM2_TINY
 from picosam2.teacher.onnx import OnnxTeacher
 
-PHOTO = Path(__file__).parent.parent / "examples" / "images" / "coffee.jpg"
+PHOTO = EXAMPLES / "images" / "coffee.jpg"
 SIZE = (640, 480)
 CLICK = (307.0, 160.0)
 

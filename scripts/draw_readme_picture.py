@@ -6,16 +6,15 @@ python scripts/draw_readme_picture.py docs/masks.jpg
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from picosam2 import Predictor
+from picosam2.examples import EXAMPLES
 from picosam2.images import load_image
 from picosam2.overlay import draw_overlay
 
-EXAMPLES = Path(__file__).parent.parent / "examples" / "images"
 CLICKS = [
     ("chelsea", (230, 160)),
     ("chelsea", (318, 139)),
@@ -33,7 +32,7 @@ def main() -> None:
     predictor = Predictor.from_pretrained()
     tiles = []
     for name, click in CLICKS:
-        image = load_image(EXAMPLES / f"{name}.jpg")
+        image = load_image(EXAMPLES / "images" / f"{name}.jpg")
         predictor.set_image(image)
         masks, _, _ = predictor.predict([click], [1], multimask_output=False)
         picture = draw_overlay(image, masks[0], click)

@@ -1,6 +1,6 @@
 """Photographs that the tests run on.
 
-``examples/`` is in the repository. Tests marked ``data`` need more: the folders of
+``picosam2.examples`` is in the package. Tests marked ``data`` need more: the folders of
 ``$PICOSAM2_DATA`` (default ``../shared/data``). They are skipped where the default is absent, and
 fail where the variable is set but wrong.
 """
@@ -17,10 +17,10 @@ from picosam2 import Predictor
 from picosam2.data.coco import CocoFolder
 from picosam2.data.import_run import ImportOptions, import_photographs
 from picosam2.data.shards import Problems
+from picosam2.examples import EXAMPLES
 from picosam2.images import load_image
 
 ROOT = Path(__file__).parent.parent
-EXAMPLES = ROOT / "examples"
 
 
 @pytest.fixture(scope="session")

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
-from conftest import EXAMPLES
 from PIL import Image
 from pycocotools import mask as coco_mask
 
 from picosam2.cli import main
+from picosam2.examples import EXAMPLES
 from picosam2.weights import model_path
 
 PHOTO = EXAMPLES / "images" / "chelsea.jpg"

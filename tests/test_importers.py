@@ -10,7 +10,6 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
-from conftest import EXAMPLES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -25,6 +24,7 @@ from picosam2.data.rle import decode_rle, encode_mask, rle_bbox
 from picosam2.data.schema import Annotation, ImageInfo, Record, SoftTarget, TeacherMask
 from picosam2.data.shards import writing_shard
 from picosam2.data.source import ShardFolder
+from picosam2.examples import EXAMPLES
 from picosam2.images import load_image
 from picosam2.masks import mask_iou
 

@@ -11,7 +11,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from conftest import EXAMPLES, ROOT
+from conftest import ROOT
+
+from picosam2.examples import EXAMPLES
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +39,11 @@ def test_the_sdist_holds_tests_and_examples(built):
     (sdist,) = built.glob("*.tar.gz")
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
-    assert {"tests/test_package.py", "examples/instances.json", "constraints.txt"} <= names
+    assert {
+        "tests/test_package.py",
+        "src/picosam2/examples/instances.json",
+        "constraints.txt",
+    } <= names
 
 
 def test_the_wheel_segments_in_a_clean_environment_without_pytorch(built, tmp_path):

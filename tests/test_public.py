@@ -7,7 +7,6 @@ import shutil
 
 import pytest
 from click.testing import CliRunner
-from conftest import EXAMPLES
 
 from picosam2.cli import main
 from picosam2.data.annotation_file import AnnotationFile
@@ -15,6 +14,7 @@ from picosam2.data.coco import CocoFolder
 from picosam2.data.split import SPLITS, read_split, rebuild_split
 from picosam2.errors import InputError
 from picosam2.evaluation.run import choose_objects, evaluate
+from picosam2.examples import EXAMPLES
 from picosam2.record import data_record
 from picosam2.weights import model_path, trained_on
 

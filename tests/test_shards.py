@@ -13,7 +13,6 @@ import msgspec
 import numpy as np
 import pytest
 import webdataset
-from conftest import EXAMPLES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -26,6 +25,7 @@ from picosam2.data.schema import Rle
 from picosam2.data.shards import Problems, Sample, find_shards, read_shard, writing_shard
 from picosam2.data.source import ShardFolder, open_source
 from picosam2.errors import InputError
+from picosam2.examples import EXAMPLES
 
 NAMES = ["chelsea", "astronaut", "coffee", "rocket"]
 BLOCK = 512

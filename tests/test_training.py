@@ -14,12 +14,12 @@ import time
 import numpy as np
 import pytest
 import torch
-from conftest import EXAMPLES
 from safetensors.torch import load_file
 
 from picosam2.data.coco import CocoFolder
 from picosam2.data.source import open_source
 from picosam2.errors import InputError
+from picosam2.examples import EXAMPLES
 from picosam2.masks import extent_centre
 from picosam2.model import ModelConfig
 from picosam2.prompt import Crop, cut

