@@ -48,11 +48,16 @@ def write_pictures(
         yield name, path
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write a text file, whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
 def write_json(target: str | Path, content: Any) -> None:
     """Write JSON to a file, whole or not at all, or to stdout where the target is ``-``."""
     text = json.dumps(content, indent=None if str(target) == "-" else 1)
     if str(target) == "-":
         click.echo(text)
         return
-    with replacing(Path(target)) as temporary:
-        temporary.write_text(text + "\n")
+    write_text(Path(target), text + "\n")

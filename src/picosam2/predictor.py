@@ -19,7 +19,8 @@ from picosam2.images import to_rgb
 from picosam2.masks import mask_iou
 from picosam2.prompt import BOX_PADDING, Crop, box_crop, click_crops, cut, paste, paste_mask
 from picosam2.runtime import Runtime
-from picosam2.weights import DEFAULT_MODEL, model_path
+from picosam2.runtime.engines import open_runtime
+from picosam2.weights import DEFAULT_MODEL
 
 LOW_RESOLUTION = 256
 # Two readings of a prompt whose masks agree more than this are one reading.
@@ -75,25 +76,25 @@ class Predictor:
         self._image: NDArray[np.uint8] | None = None
 
     @classmethod
-    def from_pretrained(cls, weights: str | Path = DEFAULT_MODEL, *, threads: int = 0) -> Predictor:
-        """A predictor with trained weights, on ONNX Runtime or, for safetensors, on PyTorch.
+    def from_pretrained(
+        cls, weights: str | Path = DEFAULT_MODEL, *, engine: str | None = None, threads: int = 0
+    ) -> Predictor:
+        """A predictor with trained weights.
 
         Args:
-            weights: ``"int8"`` or ``"fp32"`` for the models in the package, or a file
-                (``.onnx``, ``.safetensors``).
+            weights: ``"int8"`` or ``"fp32"`` for the models in the package, or a file that
+                ``picosam2 train`` or ``picosam2 export`` made (``.safetensors``, ``.onnx``,
+                ``.xml``, ``.tflite``, ``.pte``).
+            engine: ``"onnx"``, ``"openvino"``, ``"litert"``, ``"executorch"``, ``"torch"`` or
+                ``"auto"``, the fastest that is installed; by default the one that the file was
+                made for, for the models in the package ONNX Runtime.
             threads: CPU threads; 0 for all cores.
 
         Raises:
-            InputError: the file is missing or broken.
+            InputError: the file is missing or broken, or the engine is not installed or does not
+                run it.
         """
-        path = model_path(weights)
-        if path.suffix == ".safetensors":
-            from picosam2.runtime.torch import TorchRuntime
-
-            return cls(TorchRuntime.from_file(path, threads))
-        from picosam2.runtime.onnx import OnnxRuntime
-
-        return cls(OnnxRuntime(path, threads))
+        return cls(open_runtime(weights, engine, threads))
 
     def set_image(self, image: NDArray[np.uint8] | Image.Image) -> None:
         """Choose the image that the next prompts are about.

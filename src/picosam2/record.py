@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,17 @@ def git_commit() -> str | None:
         return git("describe", "--always", "--dirty", "--abbrev=40")
     except (OSError, subprocess.CalledProcessError):
         return None
+
+
+def describe_machine() -> dict[str, Any]:
+    """Processor and system, as far as they are known."""
+    model = platform.processor() or platform.machine()
+    try:
+        found = re.search(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.M)
+        model = found.group(1) if found else model
+    except OSError:
+        pass
+    return {"processor": model, "system": f"{platform.system()} {platform.machine()}"}
 
 
 def versions(*packages: str) -> dict[str, str]:

@@ -8,6 +8,7 @@ from picosam2.cli.base import Cli
 from picosam2.cli.data import data
 from picosam2.cli.evaluate import evaluate, report
 from picosam2.cli.export import export
+from picosam2.cli.fit import bench, fit
 from picosam2.cli.segment import segment
 from picosam2.cli.teacher import label, teacher
 from picosam2.cli.train import train
@@ -19,5 +20,5 @@ def main() -> None:
     """Segment any object from one click, on any small device."""
 
 
-for verb in (segment, evaluate, report, train, export, data, teacher, label):
+for verb in (segment, evaluate, report, train, export, fit, bench, data, teacher, label):
     main.add_command(verb)

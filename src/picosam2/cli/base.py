@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from picosam2.errors import InputError
+from picosam2.runtime.engines import ENGINES
 from picosam2.weights import DEFAULT_MODEL
 
 POSITIVE = click.IntRange(min=1)
@@ -16,6 +17,12 @@ NATURAL = click.IntRange(min=0)
 # Which extra brings a package that is missing.
 EXTRAS = {
     "onnx": "export",
+    "openvino": "openvino",
+    "ai_edge_litert": "litert",
+    "executorch": "executorch",
+    "torchao": "executorch",
+    "ethosu": "ethos-u",
+    "tflite_micro": "c-array",
     "transformers": "teacher",
     "ray": "scale",
     "jinja2": "eval",
@@ -76,6 +83,12 @@ weights_option = click.option(
     default=DEFAULT_MODEL,
     show_default=True,
     help="int8 or fp32 (in the package), or an .onnx or .safetensors file.",
+)
+engine_option = click.option(
+    "--engine",
+    type=click.Choice(["auto", *ENGINES]),
+    help="What runs the network; auto is the fastest that is installed.  "
+    "[default: the one that the weights' file was made for]",
 )
 threads_option = click.option(
     "--threads", type=NATURAL, default=0, show_default="all cores", help="CPU threads."

@@ -2,37 +2,113 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
 from picosam2.cli.base import NATURAL, say
 from picosam2.errors import InputError
+from picosam2.export.targets import TARGETS
+
+LOSSY = 3
+TITLES = "\n".join(f"  {name:16} {target.title}" for name, target in TARGETS.items())
 
 
-@click.command()
-@click.argument("target", type=click.Choice(["onnx", "onnx-int8"]))
+@click.command(epilog="\b\nTargets:\n" + TITLES)
+@click.argument("target", type=click.Choice(list(TARGETS)))
 @click.option(
-    "--weights", required=True, type=click.Path(path_type=Path), help="A .safetensors file."
+    "--weights",
+    default="safetensors",
+    show_default="the weights in the package",
+    help="A .safetensors file.",
 )
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="The file to write.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    show_default="exported/TARGET",
+    help="The new folder.",
+)
 @click.option(
     "--calibration",
-    type=click.Path(path_type=Path),
-    help="Folder in COCO format whose crops set the ranges of onnx-int8.",
+    metavar="DIR",
+    help="Photographs with masks whose crops set the ranges of INT8.  [default: bundled ones]",
 )
 @click.option(
-    "--seed", type=NATURAL, default=0, show_default=True, help="Of the calibration crops."
+    "--verify",
+    metavar="DIR",
+    help="Photographs with masks to measure mIoU beside fp32's on.  "
+    "[default: compare masks on the bundled ones]",
 )
-def export(target: str, weights: Path, out: Path, calibration: Path | None, seed: int) -> None:
-    """Export weights to TARGET, with a JSON file beside it that describes the tensors."""
+@click.option(
+    "--max-drop",
+    type=click.FloatRange(min=0),
+    default=1.0,
+    show_default=True,
+    help="Most points of mIoU to lose; beyond, the exit code is 3.",
+)
+@click.option("--seed", type=NATURAL, default=0, show_default=True, help="Of crops and objects.")
+@click.option(
+    "--accelerator", metavar="NAME", help="ethos-u: Vela's name.  [default: ethos-u55-256]"
+)
+@click.option("--system-config", metavar="NAME", help="ethos-u: a section of Vela's Arm/vela.ini.")
+@click.option("--memory-mode", metavar="NAME", help="ethos-u: a section of Vela's Arm/vela.ini.")
+@click.option(
+    "--optimise", type=click.Choice(["Performance", "Size"]), help="ethos-u: what Vela aims at."
+)
+def export(
+    target: str,
+    weights: str,
+    out: Path | None,
+    calibration: str | None,
+    verify: str | None,
+    max_drop: float,
+    seed: int,
+    **vela: str | None,
+) -> None:
+    """Export weights to TARGET, run the result beside fp32, and describe it in a JSON file."""
     from picosam2.data.source import open_source
-    from picosam2.export.onnx import export_fp32, export_int8
+    from picosam2.export.run import export_model
+    from picosam2.weights import model_path
 
-    if target == "onnx":
-        export_fp32(weights, out)
-    elif calibration is None:
-        raise InputError("onnx-int8 needs --calibration DIR, a folder in COCO format")
-    else:
-        export_int8(weights, out, open_source(calibration), seed)
-    say(f"{target}: {out} ({out.stat().st_size / 1e6:.2f} MB)")
+    options: dict[str, Any] = {}
+    given = {name: value for name, value in vela.items() if value is not None}
+    if target == "ethos-u":
+        from picosam2.export.ethos_u import VelaConfig
+
+        options["config"] = VelaConfig(**given)
+    elif given:
+        names = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise InputError(f"{names}: for ethos-u only")
+    out = out or Path("exported") / target
+    sidecar = export_model(
+        target,
+        model_path(weights),
+        out,
+        open_source(calibration) if calibration else None,
+        open_source(verify) if verify else None,
+        max_drop,
+        seed,
+        **options,
+    )
+    say(describe_export(out, sidecar))
+    if not sidecar["verification"]["passed"]:
+        say("the loss is beyond what is accepted: calibrate on photographs like yours, or train")
+        sys.exit(LOSSY)
+
+
+def describe_export(out: Path, sidecar: dict[str, Any]) -> str:
+    """What was made and how good it is, for people."""
+    found = sidecar["verification"]
+    lines = [f"{out / sidecar['model']}: {sidecar['bytes'] / 1e6:.2f} MB"]
+    if sidecar.get("calibration", {}).get("bundled_photographs"):
+        lines.append("calibrated on four bundled photographs: --calibration DIR does better")
+    lines.append(
+        f"masks beside fp32's on {found['crops']} crops: IoU {found['mask_iou']:.3f}, mean "
+        f"absolute logit difference {found['logit_error']:.3f} ({found['ran']})"
+    )
+    for name, miou in found.get("miou", {}).items():
+        fp32 = found["fp32_miou"][name]
+        lines.append(f"{name}: {100 * miou:.1f} mIoU, fp32 {100 * fp32:.1f}")
+    return "\n".join(lines)

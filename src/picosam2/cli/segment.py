@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from picosam2.cli.base import floats, say, threads_option, weights_option
+from picosam2.cli.base import engine_option, floats, say, threads_option, weights_option
 from picosam2.errors import InputError
 
 
@@ -22,6 +22,7 @@ from picosam2.errors import InputError
 )
 @click.option("--json", "json_file", metavar="FILE", help="Write the mask as JSON; - for stdout.")
 @weights_option
+@engine_option
 @threads_option
 def segment(
     photo: Path,
@@ -30,6 +31,7 @@ def segment(
     out: Path | None,
     json_file: str | None,
     weights: str,
+    engine: str | None,
     threads: int,
 ) -> None:
     """Segment the object under a click or in a box of PHOTO.
@@ -44,7 +46,7 @@ def segment(
 
     if (point is None) == (box is None):
         raise InputError("give one prompt: --point X,Y or --box X0,Y0,X1,Y1")
-    predictor = Predictor.from_pretrained(weights, threads=threads)
+    predictor = Predictor.from_pretrained(weights, engine=engine, threads=threads)
     image = load_image(photo)
     start = time.perf_counter()
     predictor.set_image(image)

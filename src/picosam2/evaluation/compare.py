@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import platform
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -34,7 +33,7 @@ from picosam2.evaluation.run import (
 from picosam2.evaluation.segmenter import Segmenter
 from picosam2.output import write_json
 from picosam2.processes import worker_pool
-from picosam2.record import git_commit, versions
+from picosam2.record import describe_machine, git_commit, versions
 
 RUN_FILE, COSTS_FILE, ANSWERS = "run.json", "costs.json", "answers"
 
@@ -135,17 +134,6 @@ def read_making(path: Path) -> dict[str, Any]:
     """By which commit and with which versions the answers in a file were made."""
     header = json.loads(path.read_bytes().splitlines()[0])
     return {key: header[key] for key in ("commit", "versions")}
-
-
-def describe_machine() -> dict[str, Any]:
-    """Processor and system, as far as they are known."""
-    model = platform.processor() or platform.machine()
-    try:
-        found = re.search(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.M)
-        model = found.group(1) if found else model
-    except OSError:
-        pass
-    return {"processor": model, "system": f"{platform.system()} {platform.machine()}"}
 
 
 Asker = Callable[[Groups], Iterator[list[Answer]]]

@@ -12,10 +12,12 @@ from picosam2.prompt import CROP_SIZE, Crop, box_crop, cut
 
 
 def calibration_crops(folder: Source, count: int, seed: int) -> NDArray[np.uint8]:
-    """Native crops, box crops and clicks at random scales, a third each, one an object.
+    """Native crops, box crops and clicks at random scales, a third each.
+
+    One an object; where there are fewer objects, they come again.
 
     Returns:
-        count×96×96×3 uint8 RGB; fewer where the folder has fewer objects.
+        count×96×96×3 uint8 RGB.
 
     Raises:
         InputError: the folder has no annotated object.
@@ -25,7 +27,7 @@ def calibration_crops(folder: Source, count: int, seed: int) -> NDArray[np.uint8
     if not objects:
         raise InputError(f"{folder.location} has no annotated object to calibrate on")
     crops = []
-    for rank, choice in enumerate(rng.permutation(len(objects))[:count]):
+    for rank, choice in enumerate(np.resize(rng.permutation(len(objects)), count)):
         photograph, annotation = objects[choice]
         x, y, width, height = annotation.bbox
         column, row = most_interior_pixel(photograph.mask(annotation))

@@ -10,58 +10,43 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from picosam2.export.artefact import Artefact
 from picosam2.images import load_image
 from picosam2.output import write_json
-from picosam2.prompt import CROP_SIZE
-from picosam2.runtime import Runtime
 from picosam2.weights import GOLDEN_CROP
 
 
-def write_sidecar(model: Path, runtime: Runtime, weights: Path, **details: Any) -> None:
-    """Write ``model.json``.
+def write_sidecar(artefact: Artefact, weights: Path, **facts: Any) -> Path:
+    """Write ``MODEL.json`` beside ``MODEL``.
 
     Args:
-        model: the exported file; the description is written beside it.
-        runtime: the exported model, loaded: it computes the golden output.
-        weights: what the model was made from.
-        details: what else this target has to say (quantisation, calibration).
+        artefact: the exported model; its runtime computes the golden output.
+        weights: what it was made from.
+        facts: about the export (target, calibration, verification), JSON-ready.
+
+    Returns:
+        The file.
     """
     golden_crop = load_image(GOLDEN_CROP)
-    logits, iou = runtime(golden_crop[None])
-    side = CROP_SIZE
+    logits, iou = artefact.runtime(golden_crop[None])
+    image, mask, score = artefact.tensors
+    deployed = artefact.deployed or (artefact.model.name,)
     description = {
-        "model": model.name,
-        "sha256": runtime.digest,
+        "model": artefact.model.name,
+        "sha256": sha256(artefact.model),
+        "bytes": sum((artefact.model.parent / name).stat().st_size for name in deployed),
+        "deployed": deployed,
         "weights": weights.name,
-        "weights_sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
-        "inputs": [
-            {
-                "name": "image",
-                "shape": ["batch", 3, side, side],
-                "layout": "NCHW",
-                "type": "float32",
-                "meaning": "RGB in 0..255; the prompt at (48.0, 48.0)",
-            }
-        ],
+        "weights_sha256": sha256(weights),
+        "inputs": [image | {"meaning": "RGB in 0..255; the prompt at (48.0, 48.0)"}],
         "outputs": [
-            {
-                "name": "logits",
-                "shape": ["batch", 1, side, side],
-                "layout": "NCHW",
-                "type": "float32",
-                "meaning": "mask logits",
-                "threshold": 0.0,
-            },
-            {
-                "name": "iou_logits",
-                "shape": ["batch", 1, 1, 1],
-                "layout": "NCHW",
-                "type": "float32",
-                "meaning": "1 / (1 + exp(-x)) is the predicted IoU with the whole object",
-            },
+            mask | {"meaning": "mask logits", "threshold": 0.0},
+            score | {"meaning": "1 / (1 + exp(-x)) is the predicted IoU with the whole object"},
         ],
-        **details,
+        **artefact.details,
+        **facts,
         "golden": {
+            "computed_by": artefact.runs or "this model",
             "input": {"encoding": "base64 of 96×96×3 uint8 RGB", "data": _base64(golden_crop)},
             "logits": {
                 "encoding": "base64 of 96×96 float32, little-endian",
@@ -70,7 +55,15 @@ def write_sidecar(model: Path, runtime: Runtime, weights: Path, **details: Any) 
             "predicted_iou": float(iou[0]),
         },
     }
-    write_json(model.with_suffix(".json"), description)
+    path = artefact.model.with_suffix(".json")
+    write_json(path, description)
+    return path
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file, hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _base64(array: NDArray[Any]) -> str:

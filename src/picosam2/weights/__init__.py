@@ -8,20 +8,26 @@ from typing import Any
 
 from picosam2.errors import InputError
 
+FOLDER = Path(__file__).parent
 DEFAULT_MODEL = "int8"
 MODELS = {
     "int8": "picosam2-int8.onnx",
     "fp32": "picosam2-fp32.onnx",
     "safetensors": "picosam2.safetensors",
+    "litert": "picosam2-int8.tflite",
+}
+# The files of one precision, the default engine's first.
+BUNDLED = {
+    "int8": [FOLDER / MODELS["int8"], FOLDER / MODELS["litert"]],
+    "fp32": [FOLDER / MODELS["fp32"], FOLDER / MODELS["safetensors"]],
 }
 # A crop of scikit-image's "chelsea" (CC0): every exported model's golden input.
-GOLDEN_CROP = Path(__file__).parent / "golden.png"
+GOLDEN_CROP = FOLDER / "golden.png"
 
 
 def model_path(name: str | Path) -> Path:
     """The file of a bundled model by its name, or any other path as it is."""
-    folder = Path(__file__).parent
-    return folder / MODELS[name] if name in MODELS else Path(name)
+    return FOLDER / MODELS[name] if name in MODELS else Path(name)
 
 
 def trained_on(name: str | Path) -> tuple[frozenset[int], bool]:

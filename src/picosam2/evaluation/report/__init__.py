@@ -10,8 +10,7 @@ from picosam2.errors import InputError
 from picosam2.evaluation.compare import RUN_FILE
 from picosam2.evaluation.report.page import render_html, render_markdown
 from picosam2.evaluation.report.tables import make_tables
-from picosam2.files import replacing
-from picosam2.output import write_json
+from picosam2.output import write_json, write_text
 
 # The figures of each object are in run.json; where the photographs lie is nobody's business.
 PRIVATE = ("objects", "source")
@@ -43,8 +42,7 @@ def write_report(runs: list[Path], out: Path) -> Path:
     }
     write_json(out / "report.json", {"runs": figures})
     for name, text in texts.items():
-        with replacing(out / name) as path:
-            path.write_text(text, encoding="utf-8")
+        write_text(out / name, text)
     return out / "report.html"
 
 

@@ -18,7 +18,8 @@ from picosam2.evaluation.report.plots import (
     iou_histograms,
     size_bars,
 )
-from picosam2.evaluation.report.tables import Table, count_objects, is_about_jitter
+from picosam2.evaluation.report.tables import count_objects, is_about_jitter
+from picosam2.table import Table
 
 TEMPLATE = "page.html.j2"
 

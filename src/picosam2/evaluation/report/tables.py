@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from picosam2.evaluation.report.published import PUBLISHED_JITTER
+from picosam2.table import ABSENT, Table
 
 CROPS = {
     "crop96": "`crop96`: the paper's crop of 96 native pixels",
@@ -14,27 +14,6 @@ CROPS = {
     "box": "`box`: one box, IoU over the whole image",
 }
 JITTER = {0: "box", 5: "box_j05", 10: "box_j10", 20: "box_j20", 30: "box_j30"}
-ABSENT = "–"
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table.
-
-    Args:
-        title: what it is about.
-        header: one text a column.
-        rows: one text a cell, in Markdown.
-    """
-
-    title: str
-    header: list[str]
-    rows: list[list[str]]
-
-    def markdown(self) -> str:
-        """As GitHub shows it, without the title."""
-        lines = [self.header, ["---"] * len(self.header), *self.rows]
-        return "".join("| " + " | ".join(line) + " |\n" for line in lines)
 
 
 def make_tables(runs: list[dict[str, Any]]) -> list[Table]:

@@ -1,0 +1,147 @@
+"""The same network on several engines: time and masks, side by side."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+from tqdm import tqdm
+
+from picosam2.evaluation.memory import peak_resident_bytes
+from picosam2.masks import mask_iou
+from picosam2.predictor import Predictor
+from picosam2.processes import worker_pool
+from picosam2.prompt import CROP_SIZE
+from picosam2.runtime import Runtime
+from picosam2.runtime.engines import ENGINES, find_model, open_runtime
+from picosam2.table import Table
+from picosam2.weights import BUNDLED
+
+WARM_UP = 3
+
+
+def list_models(files: list[Path]) -> list[tuple[str, str | Path]]:
+    """Engines and weights that can be run here: the models in the package, and files.
+
+    Args:
+        files: exported models; those whose engine is not installed are left out.
+    """
+    weights: list[str | Path] = [*reversed(BUNDLED), *files]
+    return [
+        (name, model)
+        for model in weights
+        for name, engine in ENGINES.items()
+        if engine.is_installed and find_model(model, name) is not None
+    ]
+
+
+def measure_engines(
+    models: list[tuple[str, str | Path]],
+    image: NDArray[np.uint8],
+    point: tuple[float, float],
+    threads: int,
+    rounds: int,
+) -> list[dict[str, Any]]:
+    """Time models in turns, and compare their masks.
+
+    Args:
+        models: engines and weights.
+        image: H×W×3 uint8 RGB.
+        point: a click on it, in pixels.
+        threads: CPU threads; 0 for all cores.
+        rounds: how often each is timed.
+
+    Returns:
+        One row a model: ``engine``, ``weights``, ``crop_ms`` (one crop), ``click_ms`` (from decoded
+        photograph to full-size mask), medians; ``ratio`` of ``crop_ms`` to the first model's, and
+        ``mask_iou`` of the click's mask with the first model's.
+
+    Raises:
+        InputError: a model is broken.
+    """
+    runtimes = [open_runtime(weights, engine, threads) for engine, weights in models]
+    predictors = [Predictor(runtime) for runtime in runtimes]
+    masks: list[NDArray[np.bool_]] = []
+    for predictor in predictors:
+        predictor.set_image(image)
+        masks.append(predictor.predict([point], multimask_output=False)[0][0].astype(bool))
+    clicks = time_in_turns([_clicking(p, image, point) for p in predictors], threads, rounds)
+    crops = time_crops(runtimes, threads, rounds)
+    return [
+        {
+            "engine": engine,
+            "weights": str(weights),
+            "crop_ms": round(crop, 3),
+            "ratio": round(crop / crops[0], 3),
+            "click_ms": round(click, 2),
+            "mask_iou": round(mask_iou(mask, masks[0]), 4),
+        }
+        for (engine, weights), crop, click, mask in zip(models, crops, clicks, masks, strict=True)
+    ]
+
+
+def bench_table(rows: list[dict[str, Any]]) -> Table:
+    """The rows of ``measure_engines``, for people."""
+    header = ["engine", "weights", "one crop, ms", "ratio", "one click, ms", "mask IoU"]
+    cells = [
+        [
+            row["engine"],
+            row["weights"],
+            f"{row['crop_ms']:.2f}",
+            f"{row['ratio']:.2f}",
+            f"{row['click_ms']:.1f}",
+            f"{row['mask_iou']:.3f}",
+        ]
+        for row in rows
+    ]
+    return Table("Engines", header, cells)
+
+
+def time_crops(runtimes: list[Runtime], threads: int, rounds: int) -> list[float]:
+    """Milliseconds that each takes for one crop: medians, taking turns."""
+    crop = np.random.default_rng(0).integers(0, 256, (1, CROP_SIZE, CROP_SIZE, 3), np.uint8)
+    return time_in_turns([lambda r=r: r(crop) for r in runtimes], threads, rounds)  # type: ignore[misc]
+
+
+def time_in_turns(functions: list[Callable[[], object]], threads: int, rounds: int) -> list[float]:
+    """Median milliseconds of each of several functions, called one after the other in rounds."""
+    times: list[list[float]] = [[] for _ in functions]
+    with threadpool_limits(threads or None):
+        for turn in tqdm(range(WARM_UP + rounds), desc="measuring", unit="round", delay=2):
+            for function, found in zip(functions, times, strict=True):
+                start = time.perf_counter()
+                function()
+                if turn >= WARM_UP:
+                    found.append(1000 * (time.perf_counter() - start))
+    return [statistics.median(found) for found in times]
+
+
+def resident_bytes(engine: str, weights: str | Path) -> int | None:
+    """The most memory that a process needs to run one crop, measured in one of its own."""
+    with worker_pool(1, _nothing) as pool:
+        return pool.submit(_run_one_crop, engine, weights).result()
+
+
+def _run_one_crop(engine: str, weights: str | Path) -> int | None:
+    open_runtime(weights, engine, threads=1)(np.zeros((1, CROP_SIZE, CROP_SIZE, 3), np.uint8))
+    return peak_resident_bytes()
+
+
+def _nothing() -> None:
+    """A worker needs no preparation."""
+
+
+def _clicking(
+    predictor: Predictor, image: NDArray[np.uint8], point: tuple[float, float]
+) -> Callable[[], object]:
+    def click() -> None:
+        predictor.set_image(image)
+        predictor.predict([point], multimask_output=False)
+
+    return click

@@ -1,0 +1,130 @@
+"""Tools that cannot share an environment with this package: each gets one of its own, in the cache.
+
+``isolated/NAME.txt`` has its pinned packages, ``isolated/NAME.py`` what runs in it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections import deque
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import click
+from tqdm import tqdm
+
+from picosam2.cache import cache_folder
+from picosam2.errors import InputError
+
+ISOLATED = Path(__file__).parent / "isolated"
+PACKAGE = Path(__file__).parents[1]
+LAST_LINES = 12
+
+
+def run_isolated(environment: str, arguments: Sequence[str | Path], doing: str) -> None:
+    """Run ``picosam2.export.isolated.ENVIRONMENT`` in its environment, made where it is missing.
+
+    Args:
+        environment: ``imx500`` or ``litert``.
+        arguments: of the module.
+        doing: what it does, for the user.
+
+    Raises:
+        InputError: the environment cannot be made, or the tool fails; with the tool's own words.
+    """
+    python = prepare(environment) / "bin" / "python"
+    # Only this package is shared: the tools keep their own versions of everything else.
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "picosam2").symlink_to(PACKAGE)
+        command = [python, "-m", f"picosam2.export.isolated.{environment}", *arguments]
+        run_tool(command, doing, PYTHONPATH=folder)
+
+
+def run_tool(command: Sequence[str | Path], doing: str, **variables: str) -> None:
+    """Run a program, showing that it works and, if it fails, its last lines.
+
+    Args:
+        command: program and arguments.
+        doing: what it does, for the user.
+        variables: of its environment, beside this process's own.
+
+    Raises:
+        InputError: it failed.
+    """
+    lines: deque[str] = deque(maxlen=LAST_LINES)
+    for line in _lines(command, doing, variables):
+        lines.append(line)
+    status = lines.pop()
+    if status != "0":
+        raise InputError(f"{doing} failed ({Path(command[0]).name}): {' | '.join(lines)}")
+
+
+def prepare(environment: str) -> Path:
+    """The folder of an environment; it is made when it is asked for the first time.
+
+    Raises:
+        InputError: it cannot be made.
+    """
+    requirements = ISOLATED / f"{environment}.txt"
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    digest = hashlib.sha256(requirements.read_bytes() + version.encode()).hexdigest()[:12]
+    folder = cache_folder("environments") / f"{environment}-{digest}"
+    if not (folder / "ready").is_file():
+        shutil.rmtree(folder, ignore_errors=True)
+        _install(requirements, folder)
+    return folder
+
+
+def _install(requirements: Path, folder: Path) -> None:
+    count = len(requirements.read_text().split())
+    click.echo(f"making {folder} ({count} packages, about 2 GB, once)", err=True)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        run_tool([sys.executable, "-m", "venv", folder], "making a virtual environment")
+        pip: list[str | Path] = [folder / "bin" / "python", "-m", "pip", "install"]
+        pip += ["--disable-pip-version-check", "--progress-bar", "off"]
+        # PyTorch first and alone: what needs it must not bring another build.
+        torch = [line for line in requirements.read_text().split() if line.startswith("torch==")]
+        run_tool([*pip, *torch], "installing PyTorch")
+        run_tool(
+            [*pip, "--no-deps", "-r", requirements],
+            f"installing {requirements.name}",
+        )
+        (folder / "ready").touch()
+    except OSError as error:
+        raise InputError(f"cannot write {folder}: {error.strerror}") from None
+    finally:
+        if not (folder / "ready").is_file():
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _lines(command: Sequence[str | Path], doing: str, variables: dict[str, str]) -> Iterator[str]:
+    """What a program says, line by line, and last its exit status."""
+    # Variables that point Python at another environment's packages would mix them.
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
+    process = subprocess.Popen(
+        [str(part) for part in command],
+        env=inherited | {"PYTHONUNBUFFERED": "1"} | variables,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    )
+    assert process.stdout is not None
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(process)
+        # An interrupt must not leave the tool working.
+        stack.callback(process.kill)
+        bar = stack.enter_context(tqdm(desc=doing, unit=" lines", mininterval=1))
+        for line in process.stdout:
+            bar.update()
+            if line.strip():
+                yield line.strip()
+        yield str(process.wait())

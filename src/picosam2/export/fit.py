@@ -1,0 +1,173 @@
+"""The edge-fit report: what each exported model needs, and how fast it is."""
+
+from __future__ import annotations
+
+import json
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from picosam2.errors import InputError
+from picosam2.evaluation.engines import resident_bytes, time_crops
+from picosam2.export.targets import TARGETS
+from picosam2.graph import Graph
+from picosam2.graph_costs import count_macs
+from picosam2.graph_memory import peak_memory
+from picosam2.prompt import CROP_SIZE
+from picosam2.record import describe_machine, git_commit, versions
+from picosam2.runtime.engines import ENGINES, open_runtime
+from picosam2.table import ABSENT, Table
+from picosam2.weights import model_path
+
+ROUNDS = 100
+# Targets whose memory tools report, and how those lay out activations: padded channels.
+CHANNEL_MULTIPLE = {"ethos-u": 1, "imx500": 32}
+
+
+def measure_fit(folder: Path) -> list[dict[str, Any]]:
+    """Collect and measure the exports in a folder.
+
+    Args:
+        folder: of ``picosam2 export``'s folders; each is one row.
+
+    Returns:
+        Rows: ``target``, ``model``, ``bytes``, ``macs``, ``memory`` (what a tool reported, or
+        ``resident_bytes``), ``latency_ms`` with ``latency`` (``measured`` or ``estimated``),
+        ``macs_per_cycle``, ``verification``, and for targets whose tools report activation memory
+        ``activations``: our liveness analysis, the tool's figure, and their ratio.
+
+    Raises:
+        InputError: there is no export, or one is damaged.
+    """
+    sidecars = [_read(path) for path in sorted(folder.glob("*/picosam2*.json"))]
+    sidecars += [_read(path) for path in sorted(folder.glob("*/packerOut.json"))]
+    if not sidecars:
+        raise InputError(f"{folder} has no exported model: picosam2 export TARGET makes them")
+    order = list(TARGETS)
+    sidecars.sort(key=lambda pair: (order.index(pair[1]["target"]), pair[0]))
+    network = model_path("fp32")
+    macs = count_macs(Graph(network, {"image": (1, 3, CROP_SIZE, CROP_SIZE)}))
+    latencies = _latencies(sidecars)
+    rows = []
+    for path, sidecar in sidecars:
+        target = sidecar["target"]
+        row = {
+            "target": target,
+            "folder": path.parent.name,
+            "model": sidecar["model"],
+            "bytes": sidecar["bytes"],
+            "macs": macs,
+            "memory": sidecar.get("memory", {}),
+            "verification": sidecar["verification"],
+            **latencies.get(path, {}),
+        }
+        if target == "ethos-u":
+            row |= {"accelerator": sidecar["vela"]["accelerator"]}
+            row |= _estimate(sidecar["estimate"])
+        if target in CHANNEL_MULTIPLE:
+            predicted = peak_memory(network, channel_multiple=CHANNEL_MULTIPLE[target]).bytes
+            row["activations"] = _compare(predicted, sidecar["memory"])
+        rows.append(row)
+    return rows
+
+
+def fit_table(rows: list[dict[str, Any]]) -> Table:
+    """The rows of ``measure_fit``, for people."""
+    header = ["target", "file, MB", "run-time memory", "latency, ms", "MACs/cycle"]
+    header += ["box mIoU (fp32)", "mask IoU with fp32"]
+    cells = []
+    for row in rows:
+        found = row["verification"]
+        accelerator = f" {row['accelerator']}" if "accelerator" in row else ""
+        miou = (
+            f"{100 * found['miou']['box']:.1f} ({100 * found['fp32_miou']['box']:.1f})"
+            if "miou" in found
+            else ABSENT
+        )
+        cells.append(
+            [
+                f"{TARGETS[row['target']].title}{accelerator}",
+                f"{row['bytes'] / 1e6:.2f}",
+                _memory_text(row["memory"]),
+                f"{row['latency_ms']:.2f} ({row['latency']})" if "latency_ms" in row else ABSENT,
+                f"{row['macs_per_cycle']:.0f}" if "macs_per_cycle" in row else ABSENT,
+                miou,
+                f"{found['mask_iou']:.3f}",
+            ]
+        )
+    return Table("Edge fit", header, cells)
+
+
+def describe_measurement() -> dict[str, Any]:
+    """Where the figures were measured, and with what."""
+    packages = ("onnxruntime", "openvino", "ai-edge-litert", "executorch", "torch")
+    installed = [name for name in packages if find_spec(name.replace("-", "_"))]
+    return {
+        "machine": describe_machine(),
+        "versions": versions("numpy", *installed),
+        "commit": git_commit(),
+    }
+
+
+def _read(path: Path) -> tuple[Path, dict[str, Any]]:
+    try:
+        content = json.loads(path.read_bytes())
+        for key in ("target", "model", "verification"):
+            content[key]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} is not a description by picosam2 export: {error!r}") from None
+    return path, content
+
+
+def _latencies(sidecars: list[tuple[Path, dict[str, Any]]]) -> dict[Path, dict[str, Any]]:
+    """Of the models that run on this machine: time and memory, one thread."""
+    runnable = {
+        path: (name, path.with_name(sidecar["model"]))
+        for path, sidecar in sidecars
+        for name, engine in ENGINES.items()
+        if path.with_name(sidecar["model"]).suffix == engine.suffixes[0]
+        and sidecar["target"] in (name, f"{name}-int8")
+        and engine.is_installed
+    }
+    runtimes = [open_runtime(model, engine, 1) for engine, model in runnable.values()]
+    times = time_crops(runtimes, 1, ROUNDS)
+    return {
+        path: {
+            "latency_ms": round(milliseconds, 3),
+            "latency": "measured",
+            "memory": {"resident_bytes": resident_bytes(*model)},
+        }
+        for (path, model), milliseconds in zip(runnable.items(), times, strict=True)
+    }
+
+
+def _estimate(estimate: dict[str, float]) -> dict[str, Any]:
+    return {
+        "latency_ms": round(estimate["ms"], 3),
+        "latency": "estimated",
+        "macs_per_cycle": estimate["macs"] / estimate["cycles"],
+    }
+
+
+def _compare(predicted: int, memory: dict[str, float]) -> dict[str, float]:
+    """Our liveness analysis beside a tool's own figure of activation memory, in bytes."""
+    kib = memory["sram_kib"] if "sram_kib" in memory else memory["runtime_mb"] * 1024
+    return {
+        "predicted_bytes": predicted,
+        "reported_bytes": kib * 1024,
+        "ratio": predicted / (kib * 1024),
+    }
+
+
+def _memory_text(memory: dict[str, Any]) -> str:
+    if "runtime_mb" in memory:
+        parts = f"{memory['runtime_mb']:.2f} + model {memory['model_mb']:.2f}"
+        return f"{memory['total_mb']:.2f} of {memory['available_mb']:.0f} MB ({parts})"
+    if "sram_kib" in memory:
+        dram = f", DRAM {memory['dram_kib']:.0f}" if memory["dram_kib"] else ""
+        return f"SRAM {memory['sram_kib']:.0f}, flash {memory['flash_kib']:.0f}{dram} KiB"
+    if "arena_bytes" in memory:
+        return f"arena {memory['arena_bytes'] / 1024:.0f} KiB"
+    if memory.get("resident_bytes"):
+        return f"process {memory['resident_bytes'] / 1e6:.0f} MB"
+    return ABSENT

@@ -1,0 +1,87 @@
+"""Runs in the LiteRT tools' own environment: weights to ``.tflite`` in fp32 or INT8.
+
+python -m picosam2.export.isolated.litert WEIGHTS OUT [CROPS]
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import litert_torch
+import numpy as np
+import torch
+from ai_edge_quantizer import calibrator, quantizer, recipe, recipe_manager
+from ai_edge_quantizer.utils import qsv_utils
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from picosam2.checkpoint import load_weights
+from picosam2.model import CameraModel
+from picosam2.prompt import CROP_SIZE
+
+# LiteRT's names of what `convert` makes.
+SIGNATURE, INPUT, INPUT_TENSOR = "serving_default", "args_0", "serving_default_args_0"
+
+
+class ChannelsLast(nn.Module):
+    """The exported network with NHWC tensors, as TensorFlow Lite's kernels and NPUs have them."""
+
+    def __init__(self, model: CameraModel) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """N×96×96×3 RGB in 0..255 to logits N×96×96×1 and IoU logits N×1."""
+        logits, iou_logits = self.model(x.permute(0, 3, 1, 2))
+        assert iou_logits is not None
+        return logits.permute(0, 2, 3, 1), iou_logits.flatten(1)
+
+
+def convert(weights: Path, out: Path) -> None:
+    """Write the network as fp32 ``.tflite``."""
+    model = ChannelsLast(CameraModel(load_weights(weights))).eval()
+    example = torch.zeros(1, CROP_SIZE, CROP_SIZE, 3)
+    litert_torch.convert(model, (example,)).export(str(out))
+
+
+def quantise(fp32: Path, out: Path, crops: NDArray[np.uint8]) -> None:
+    """Write INT8 ``.tflite``: activations and weights s8, inputs and outputs as well.
+
+    The ranges are the smallest and the largest value seen: the quantiser's own moving average
+    forgets the rare large ones.
+
+    Args:
+        fp32: from ``convert``.
+        out: the file to write.
+        crops: N×96×96×3 uint8 RGB.
+    """
+    content = fp32.read_bytes()
+    static = recipe.static_wi8_ai8()
+    manager = recipe_manager.RecipeManager()
+    manager.load_quantization_recipe(static)
+    ranges = calibrator.Calibrator(content, qsv_update_func=qsv_utils.min_max_update)
+    samples = [{INPUT: crop[None].astype(np.float32)} for crop in crops]
+    ranges.calibrate({SIGNATURE: samples}, manager)
+    values = ranges.get_model_qsvs()
+    # The input is a camera's byte minus 128, whatever the crops' darkest and brightest pixels.
+    values[INPUT_TENSOR]["min"][:] = 0
+    values[INPUT_TENSOR]["max"][:] = 255
+    result = quantizer.Quantizer(content, static).quantize(values)
+    out.write_bytes(result.quantized_model)
+
+
+def main() -> None:
+    """Convert, and quantise where there are crops to calibrate on."""
+    weights, out, *crops = (Path(argument) for argument in sys.argv[1:])
+    if not crops:
+        convert(weights, out)
+        return
+    fp32 = out.with_suffix(".fp32")
+    convert(weights, fp32)
+    quantise(fp32, out, np.load(crops[0]))
+    fp32.unlink()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,46 @@
+"""LiteRT (TensorFlow Lite), in fp32 or INT8, by tools in an environment of their own."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from picosam2.export.artefact import Artefact, Job, tensor
+from picosam2.export.environment import run_isolated
+from picosam2.prompt import CROP_SIZE
+from picosam2.runtime.litert import LiteRtRuntime
+
+
+def export_litert(job: Job) -> Artefact:
+    """``picosam2-fp32.tflite``: float32 in and out, channels last."""
+    model = job.folder / "picosam2-fp32.tflite"
+    run_isolated("litert", [job.weights.resolve(), model], "converting to LiteRT")
+    return describe(model)
+
+
+def export_litert_int8(job: Job) -> Artefact:
+    """``picosam2-int8.tflite``: int8 in and out, channels last; the input is a byte minus 128."""
+    model = job.folder / "picosam2-int8.tflite"
+    with tempfile.TemporaryDirectory() as folder:
+        crops = Path(folder) / "crops.npy"
+        np.save(crops, job.crops)
+        arguments = [job.weights.resolve(), model, crops]
+        run_isolated("litert", arguments, "converting to LiteRT")
+    return describe(model)
+
+
+def describe(model: Path) -> Artefact:
+    """A ``.tflite`` file with its tensors."""
+    runtime = LiteRtRuntime(model)
+    dtype, side = runtime.dtype, CROP_SIZE
+    return Artefact(
+        model,
+        runtime,
+        [
+            tensor(runtime.names[0], [1, side, side, 3], "NHWC", dtype, runtime.quantisation[0]),
+            tensor(runtime.names[1], [1, side, side, 1], "NHWC", dtype, runtime.quantisation[1]),
+            tensor(runtime.names[2], [1, 1], "NC", dtype, runtime.quantisation[2]),
+        ],
+    )

@@ -1,0 +1,43 @@
+"""OpenVINO's own format (``.xml`` and ``.bin``), in fp32 or INT8."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import openvino
+
+from picosam2.export.artefact import Artefact, Job, nchw_tensors
+from picosam2.export.onnx import write_onnx
+from picosam2.export.onnx_int8 import quantisation, quantise
+from picosam2.runtime.openvino import OpenVinoRuntime
+
+
+def export_openvino(job: Job) -> Artefact:
+    """``picosam2-fp32.xml`` and ``.bin``."""
+    with tempfile.TemporaryDirectory() as folder:
+        fp32 = Path(folder) / "fp32.onnx"
+        write_onnx(job.weights, fp32)
+        return _write(fp32, job.folder / "picosam2-fp32.xml", {})
+
+
+def export_openvino_int8(job: Job) -> Artefact:
+    """``picosam2-int8.xml`` and ``.bin``: ONNX Runtime's quantisation, which OpenVINO reads.
+
+    With ONNX's own ``Resize``: OpenVINO up-samples by it in 0.75 of the time that ``Gather`` takes.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        fp32, int8 = Path(folder) / "fp32.onnx", Path(folder) / "int8.onnx"
+        write_onnx(job.weights, fp32)
+        quantise(fp32, int8, job.crops)
+        out = job.folder / "picosam2-int8.xml"
+        return _write(int8, out, {"quantisation": quantisation(int8)})
+
+
+def _write(model: Path, out: Path, details: dict[str, Any]) -> Artefact:
+    # Half precision would round the fp32 model's weights; INT8 ones are small anyway.
+    openvino.save_model(openvino.convert_model(model), out, compress_to_fp16=False)
+    deployed = (out.name, out.with_suffix(".bin").name)
+    runtime, tensors = OpenVinoRuntime(out), nchw_tensors("batch")
+    return Artefact(out, runtime, tensors, deployed=deployed, details=details)

@@ -1,0 +1,50 @@
+"""Where models can be exported to: one entry a target."""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from picosam2.export.artefact import Artefact
+
+
+@dataclass(frozen=True)
+class Target:
+    """One way of exporting.
+
+    Args:
+        exporter: ``module:function``, imported when it is asked for.
+        title: what it is.
+        int8: whether activations are quantised, so that there is something to calibrate.
+    """
+
+    exporter: str
+    title: str
+    int8: bool = True
+
+    def load(self) -> Callable[..., Artefact]:
+        """The exporter.
+
+        Raises:
+            ModuleNotFoundError: a package of its extra is missing.
+        """
+        function: Callable[..., Any] = pkgutil.resolve_name(f"picosam2.export.{self.exporter}")
+        return function
+
+
+TARGETS = {
+    "onnx": Target("onnx:export_onnx", "ONNX fp32", int8=False),
+    "onnx-int8": Target("onnx_int8:export_onnx_int8", "ONNX INT8"),
+    "openvino": Target("openvino:export_openvino", "OpenVINO fp32", int8=False),
+    "openvino-int8": Target("openvino:export_openvino_int8", "OpenVINO INT8"),
+    "litert": Target("litert:export_litert", "LiteRT fp32", int8=False),
+    "litert-int8": Target("litert:export_litert_int8", "LiteRT INT8"),
+    "executorch": Target("executorch:export_executorch", "ExecuTorch fp32", int8=False),
+    "executorch-int8": Target("executorch:export_executorch_int8", "ExecuTorch INT8"),
+    "ethos-u": Target("ethos_u:export_ethos_u", "Arm Ethos-U"),
+    "imx500": Target("imx500:export_imx500", "Sony IMX500"),
+    "c-array": Target("c_array:export_c_array", "TensorFlow Lite Micro"),
+}

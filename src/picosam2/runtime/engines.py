@@ -1,0 +1,97 @@
+"""The engines by name, and which file each of them runs."""
+
+from __future__ import annotations
+
+import importlib.util
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from picosam2.errors import InputError
+from picosam2.runtime import Runtime
+from picosam2.weights import BUNDLED, model_path
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What runs the network.
+
+    Args:
+        runtime: ``module:constructor`` that takes a file and a thread count.
+        package: what must be installed.
+        extra: of this package, which installs it.
+        suffixes: of the files it runs, the one that it was made for first.
+    """
+
+    runtime: str
+    package: str
+    extra: str
+    suffixes: tuple[str, ...]
+
+    @property
+    def is_installed(self) -> bool:
+        """Whether its package can be imported."""
+        return importlib.util.find_spec(self.package) is not None
+
+    def open(self, path: Path, threads: int) -> Runtime:
+        """The network in a file.
+
+        Raises:
+            InputError: the file is missing, broken or another model.
+            ModuleNotFoundError: its package is missing.
+        """
+        load: Callable[[Path, int], Runtime] = pkgutil.resolve_name(
+            f"picosam2.runtime.{self.runtime}"
+        )
+        return load(path, threads)
+
+
+ENGINES = {
+    "onnx": Engine("onnx:OnnxRuntime", "onnxruntime", "", (".onnx",)),
+    "openvino": Engine("openvino:OpenVinoRuntime", "openvino", "openvino", (".xml", ".onnx")),
+    "litert": Engine("litert:LiteRtRuntime", "ai_edge_litert", "litert", (".tflite",)),
+    "executorch": Engine("executorch:ExecuTorchRuntime", "executorch", "executorch", (".pte",)),
+    "torch": Engine("torch:TorchRuntime.from_file", "torch", "train", (".safetensors",)),
+}
+# Fastest first, of those that run the shipped INT8 model (docs/edge.md has the figures).
+BY_SPEED = ("litert", "openvino", "onnx")
+
+
+def open_runtime(weights: str | Path, engine: str | None, threads: int) -> Runtime:
+    """The network on an engine.
+
+    Args:
+        weights: ``"int8"`` or ``"fp32"`` for the models in the package, or a file.
+        engine: a name in ``ENGINES``; ``"auto"`` takes the fastest that is installed and runs
+            ``weights``; None takes the one that the file was made for (ONNX Runtime for names).
+        threads: CPU threads; 0 for all cores.
+
+    Raises:
+        InputError: the engine does not run these weights, is unknown or not installed, or the
+            file is missing or broken.
+    """
+    if engine == "auto":
+        able = [name for name in BY_SPEED if ENGINES[name].is_installed]
+        engine = next((name for name in able if find_model(weights, name)), None)
+    if engine is None:
+        path = model_path(weights)
+        made_for = (name for name, e in ENGINES.items() if e.suffixes[0] == path.suffix)
+        engine = next(made_for, "onnx")
+    if engine not in ENGINES:
+        raise InputError(f"unknown engine {engine}: choose from auto, {', '.join(ENGINES)}")
+    found = find_model(weights, engine)
+    if found is None:
+        wanted = " or ".join(ENGINES[engine].suffixes)
+        raise InputError(f"{engine} runs {wanted} files, not {weights}: picosam2 export makes them")
+    if not ENGINES[engine].is_installed:
+        extra = ENGINES[engine].extra
+        raise InputError(f"{engine} is not installed: pip install 'picosam2[{extra}]'")
+    return ENGINES[engine].open(found, threads)
+
+
+def find_model(weights: str | Path, engine: str) -> Path | None:
+    """The file that an engine runs for these weights; None where there is none."""
+    suffixes = ENGINES[engine].suffixes
+    paths = BUNDLED.get(str(weights), [Path(weights)])
+    return next((path for suffix in suffixes for path in paths if path.suffix == suffix), None)
