@@ -4,13 +4,17 @@ BIN := .venv/bin
 # Compiling modules that are never imported would take a fifth of the time and space.
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt
 
-.PHONY: demo test lint weights report clean
+.PHONY: demo test test-export lint weights report clean
 
 demo: .venv/installed
 	$(BIN)/picosam2 segment src/picosam2/examples/images/astronaut.jpg --point 398,427 --out demo
 
 test: .venv/developing lint
 	$(BIN)/python -m pytest
+
+# Every export target, for real: the tools take 8 GB and some minutes, once.
+test-export: .venv/edge
+	$(BIN)/python -m pytest -m edge -n 0 tests/test_edge.py
 
 lint: .venv/developing
 	$(BIN)/ruff check .
@@ -37,6 +41,10 @@ report: .venv/developing
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(PIP) -e .
+	@touch $@
+
+.venv/edge: .venv/developing
+	$(PIP) -e '.[dev,edge]'
 	@touch $@
 
 .venv/developing: .venv/installed

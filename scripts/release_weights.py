@@ -20,12 +20,13 @@ from typing import Any
 from picosam2 import Predictor
 from picosam2.data.source import open_source
 from picosam2.evaluation.run import evaluate
-from picosam2.export.onnx import export_fp32, export_int8
+from picosam2.export.run import export_model
 from picosam2.files import replacing
 from picosam2.output import write_json
 from picosam2.weights import MODELS, model_path
 
 SPLITS = ("coco-dev", "coco-val", "lvis-val")
+TARGETS = ("onnx", "onnx-int8", "litert-int8")
 PROTOCOLS = ["crop96", "paper96", "click", "box"]
 FOLDER = model_path("safetensors").parent
 MANIFEST = FOLDER / "manifest.json"
@@ -48,9 +49,13 @@ def main() -> None:
         folder = Path(temporary)
         files = {name: folder / file for name, file in MODELS.items()}
         shutil.copy(arguments.run / "weights.safetensors", files["safetensors"])
-        export_fp32(files["safetensors"], files["fp32"])
         calibration = open_source(arguments.data / "coco-train")
-        export_int8(files["safetensors"], files["int8"], calibration, seed=0)
+        for target in TARGETS:
+            exported = folder / target
+            export_model(target, files["safetensors"], exported, calibration, None, 1.0, seed=0)
+            for path in exported.iterdir():
+                path.replace(folder / path.name)
+            exported.rmdir()
         metrics: dict[str, Any] = {}
         for split in SPLITS:
             metrics[split] = {}

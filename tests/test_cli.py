@@ -18,7 +18,6 @@ from pycocotools import mask as coco_mask
 
 from picosam2.cli import main
 from picosam2.examples import EXAMPLES
-from picosam2.weights import model_path
 
 PHOTO = EXAMPLES / "images" / "chelsea.jpg"
 
@@ -305,10 +304,3 @@ def test_training_refuses_bad_numbers(tmp_path, option):
     result = run("train", "--data", EXAMPLES, "--out", tmp_path / "run", *option)
     assert_refused(result, option[0])
     assert not (tmp_path / "run").exists()
-
-
-def test_an_export_cannot_overwrite_its_description_or_its_source(tmp_path):
-    for out in (tmp_path / "model.json", tmp_path / "w.safetensors", tmp_path):
-        result = run("export", "onnx", "--weights", model_path("safetensors"), "--out", out)
-        assert_refused(result, "must be named .onnx")
-    assert not list(tmp_path.iterdir())

@@ -3,33 +3,39 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import json
+import sys
 
 import numpy as np
 import onnx
 import pytest
 from click.testing import CliRunner
+from onnx import TensorProto, helper, numpy_helper
 
 from picosam2.cli import main
+from picosam2.errors import InputError
 from picosam2.evaluation.run import choose_objects
 from picosam2.examples import EXAMPLES
+from picosam2.export.environment import run_tool
+from picosam2.graph_memory import peak_memory
 from picosam2.prompt import box_crop, cut
 from picosam2.runtime.onnx import OnnxRuntime
 from picosam2.runtime.torch import TorchRuntime
 from picosam2.weights import MODELS, model_path
+
+MODEL_FILES = {"onnx": "picosam2-fp32.onnx", "onnx-int8": "picosam2-int8.onnx"}
 
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
     """Both targets, exported from the shipped weights."""
     folder = tmp_path_factory.mktemp("export")
-    for target in ("onnx", "onnx-int8"):
-        arguments = ["export", target, "--weights", model_path("safetensors")]
-        arguments += ["--out", folder / f"{target}.onnx", "--calibration", EXAMPLES]
-        result = CliRunner().invoke(main, [str(a) for a in arguments])
+    for target in MODEL_FILES:
+        result = CliRunner().invoke(main, ["export", target, "--out", str(folder / target)])
         assert result.exit_code == 0, result.output
-    return folder
+    return {target: folder / target / name for target, name in MODEL_FILES.items()}
 
 
 @pytest.fixture(scope="module")
@@ -46,39 +52,39 @@ def crops(examples):
 
 def test_onnx_answers_as_pytorch(exported, crops):
     logits, iou = TorchRuntime.from_file(model_path("safetensors"))(crops)
-    onnx_logits, onnx_iou = OnnxRuntime(exported / "onnx.onnx")(crops)
+    onnx_logits, onnx_iou = OnnxRuntime(exported["onnx"])(crops)
     assert np.abs(logits - onnx_logits).max() < 1e-2
     assert np.abs(iou - onnx_iou).max() < 1e-3
 
 
 def test_int8_masks_are_close_to_fp32s(exported, crops):
-    fp32 = OnnxRuntime(exported / "onnx.onnx")(crops)[0] > 0
-    int8 = OnnxRuntime(exported / "onnx-int8.onnx")(crops)[0] > 0
+    fp32 = OnnxRuntime(exported["onnx"])(crops)[0] > 0
+    int8 = OnnxRuntime(exported["onnx-int8"])(crops)[0] > 0
     agreement = (fp32 & int8).sum((1, 2)) / (fp32 | int8).sum((1, 2)).clip(1)
     assert agreement.mean() > 0.85
 
 
 def test_a_batch_answers_as_its_crops_one_by_one(exported, crops):
-    runtime = OnnxRuntime(exported / "onnx-int8.onnx")
+    runtime = OnnxRuntime(exported["onnx-int8"])
     together = runtime(crops[:4])[0]
     alone = np.concatenate([runtime(crop[None])[0] for crop in crops[:4]])
     assert np.allclose(together, alone, atol=1e-5)
 
 
 def test_int8_is_about_a_megabyte(exported):
-    assert (exported / "onnx-int8.onnx").stat().st_size < 1.5e6
+    assert (exported["onnx-int8"]).stat().st_size < 1.5e6
 
 
 def test_only_standard_operators_are_used(exported):
     for target in ("onnx", "onnx-int8"):
-        model = onnx.load(exported / f"{target}.onnx")
+        model = onnx.load(exported[target])
         onnx.checker.check_model(model, full_check=True)
         assert {node.domain for node in model.graph.node} <= {"", "ai.onnx"}
 
 
 @pytest.mark.parametrize("target", ["onnx", "onnx-int8"])
 def test_the_sidecar_describes_the_model(exported, target):
-    path = exported / f"{target}.onnx"
+    path = exported[target]
     sidecar = json.loads(path.with_suffix(".json").read_text())
     assert sidecar["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
     weights = model_path("safetensors").read_bytes()
@@ -95,12 +101,94 @@ def test_the_sidecar_describes_the_model(exported, target):
     assert iou[0] == pytest.approx(golden["predicted_iou"], abs=1e-4)
 
 
-def test_int8_needs_photographs_to_calibrate_on(tmp_path):
-    arguments = ["export", "onnx-int8", "--weights", str(model_path("safetensors"))]
-    result = CliRunner().invoke(main, [*arguments, "--out", str(tmp_path / "m.onnx")])
+def test_without_photographs_of_his_own_the_bundled_ones_calibrate(exported):
+    sidecar = json.loads(exported["onnx-int8"].with_suffix(".json").read_text())
+    assert sidecar["calibration"]["bundled_photographs"]
+    assert sidecar["calibration"]["crops"] == 300
+    assert "calibration" not in json.loads(exported["onnx"].with_suffix(".json").read_text())
+
+
+def test_every_export_is_run_beside_fp32(exported):
+    for target, least in (("onnx", 0.999), ("onnx-int8", 0.93)):
+        found = json.loads(exported[target].with_suffix(".json").read_text())["verification"]
+        assert found["passed"]
+        assert found["mask_iou"] >= least
+        assert found["ran"] == MODEL_FILES[target]
+
+
+def test_verified_on_photographs_the_report_has_miou_beside_fp32s(tmp_path):
+    out = tmp_path / "onnx"
+    result = CliRunner().invoke(
+        main, ["export", "onnx", "--out", str(out), "--verify", str(EXAMPLES)]
+    )
+    assert result.exit_code == 0, result.output
+    found = json.loads((out / "picosam2-fp32.json").read_text())["verification"]
+    assert found["objects"] == 14
+    assert found["drop"] == pytest.approx(0, abs=0.1)
+    assert found["miou"]["box"] == pytest.approx(found["fp32_miou"]["box"], abs=1e-3)
+    assert "box: " in result.stderr
+
+
+def test_a_loss_beyond_what_is_accepted_is_refused_with_exit_code_3(tmp_path, monkeypatch):
+    """As if the network had forgotten what it knows: the fp32 weights are far better."""
+    monkeypatch.setattr(OnnxRuntime, "__call__", lambda self, crops: forgotten(crops))
+    command = ["export", "onnx", "--out", str(tmp_path / "onnx"), "--verify", str(EXAMPLES)]
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == 3
+    assert "beyond what is accepted" in result.stderr
+    found = json.loads((tmp_path / "onnx" / "picosam2-fp32.json").read_text())["verification"]
+    assert not found["passed"]
+    assert found["drop"] > 1
+
+
+def forgotten(crops):
+    return np.full(crops.shape[:3], -1, np.float32), np.full(len(crops), 0.5, np.float32)
+
+
+def test_what_is_there_is_not_overwritten(exported):
+    out = exported["onnx"].parent
+    result = CliRunner().invoke(main, ["export", "onnx", "--out", str(out)])
     assert result.exit_code == 2
-    assert "--calibration" in result.stderr
-    assert not list(tmp_path.iterdir())
+    assert "is there already" in result.stderr
+
+
+def test_options_of_vela_are_refused_elsewhere(tmp_path):
+    command = ["export", "onnx", "--accelerator", "ethos-u55-64", "--out", str(tmp_path / "x")]
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == 2
+    assert "--accelerator: for ethos-u only" in result.stderr
+
+
+def test_a_tool_that_fails_is_quoted():
+    command = [sys.executable, "-c", "print('no room on the sensor'); raise SystemExit(1)"]
+    with pytest.raises(InputError, match=r"converting failed .*no room on the sensor"):
+        run_tool(command, "converting")
+
+
+def test_the_peak_of_activations_is_that_of_the_last_decoder_block():
+    """80 channels in and out of its depthwise convolution, and the first skip of 48, at 96×96."""
+    peak = peak_memory(model_path("fp32"))
+    assert peak.bytes // 1024 == 80 * 9 + 80 * 9 + 48 * 9
+    padded = peak_memory(model_path("fp32"), channel_multiple=32)
+    assert padded.bytes // 1024 == 96 * 9 + 96 * 9 + 64 * 9
+
+
+def test_activations_in_place_take_no_memory_of_their_own(tmp_path):
+    """a → Conv → b → Relu → c (in place of b), and a + c in place of either."""
+    value = functools.partial(helper.make_tensor_value_info, elem_type=TensorProto.FLOAT)
+    shape = [1, 4, 8, 8]
+    weight = numpy_helper.from_array(np.zeros((4, 4, 1, 1), np.float32), "w")
+    nodes = [
+        helper.make_node("Conv", ["a", "w"], ["b"]),
+        helper.make_node("Relu", ["b"], ["c"]),
+        helper.make_node("Add", ["a", "c"], ["d"]),
+    ]
+    inputs, outputs = [value("a", shape=shape)], [value("d", shape=shape)]
+    graph = helper.make_graph(nodes, "g", inputs, outputs, [weight])
+    onnx.save(helper.make_model(graph), tmp_path / "g.onnx")
+    peak = peak_memory(tmp_path / "g.onnx")
+    assert peak.bytes == 2 * 4 * 8 * 8
+    assert peak.node == "b"
 
 
 def test_the_manifest_names_the_shipped_files():

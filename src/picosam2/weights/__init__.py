@@ -14,7 +14,7 @@ MODELS = {
     "int8": "picosam2-int8.onnx",
     "fp32": "picosam2-fp32.onnx",
     "safetensors": "picosam2.safetensors",
-    "litert": "picosam2-int8.tflite",
+    "litert": "picosam2-litert-int8.tflite",
 }
 # The files of one precision, the default engine's first.
 BUNDLED = {
