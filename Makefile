@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Compiling modules that are never imported would take a fifth of the time and space.
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt
 
-.PHONY: demo test test-export lint weights report clean
+.PHONY: demo test test-export lint weights report edge clean
 
 demo: .venv/installed
 	$(BIN)/picosam2 segment src/picosam2/examples/images/astronaut.jpg --point 398,427 --out demo
@@ -37,6 +37,18 @@ report: .venv/developing
 	mkdir -p docs/results
 	cp $(REPORT)/page/report.json $(REPORT)/page/report.md docs/results/
 	$(BIN)/python scripts/fill_readme.py
+
+# make edge DATA=../shared/data: every export target, verified, and README's table of them. The
+# machine should do nothing else.
+TARGETS := onnx onnx-int8 openvino openvino-int8 litert litert-int8 executorch executorch-int8 \
+	ethos-u imx500 c-array
+edge: .venv/edge $(TARGETS:%=exported/%)
+	$(BIN)/picosam2 fit exported --json docs/results/edge.json
+	$(BIN)/python scripts/fill_readme.py
+
+exported/%: src/picosam2/weights/picosam2.safetensors
+	rm -rf $@
+	$(BIN)/picosam2 export $* --out $@ --calibration $(DATA)/coco-train --verify $(DATA)/coco-val
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

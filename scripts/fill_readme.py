@@ -1,4 +1,4 @@
-"""Put the tables of docs/results/report.json into README, where its comments mark their place.
+"""Put the tables of docs/results/*.json into README, where its comments mark their place.
 
 python scripts/fill_readme.py
 """
@@ -10,15 +10,18 @@ import re
 from pathlib import Path
 
 from picosam2.evaluation.report.tables import readme_tables
+from picosam2.export.fit import fit_table
 from picosam2.files import replacing
 
 ROOT = Path(__file__).parent.parent
 
 
 def main() -> None:
-    report = json.loads((ROOT / "docs" / "results" / "report.json").read_text())
+    results = ROOT / "docs" / "results"
+    report, edge = (json.loads((results / f"{n}.json").read_text()) for n in ("report", "edge"))
     text = (ROOT / "README.md").read_text()
-    for name, table in readme_tables(report["runs"]).items():
+    tables = readme_tables(report["runs"]) | {"edge": fit_table(edge["rows"])}
+    for name, table in tables.items():
         place = rf"(<!-- {name} -->\n).*?(<!-- end -->)"
         if not re.search(place, text, re.S):
             raise SystemExit(f"README.md has no <!-- {name} --> ... <!-- end -->")

@@ -12,6 +12,7 @@ from conftest import ROOT
 
 from picosam2.cli import main
 from picosam2.evaluation.report.tables import readme_tables
+from picosam2.export.fit import fit_table
 from picosam2.weights import MODELS, model_path
 
 DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("src/**/*.md")]
@@ -22,6 +23,12 @@ def test_the_results_in_readme_are_those_of_the_report():
     readme = (ROOT / "README.md").read_text()
     for name, table in readme_tables(report["runs"]).items():
         assert f"<!-- {name} -->\n{table.markdown()}<!-- end -->" in readme, name
+
+
+def test_the_edge_table_in_readme_is_that_of_the_fit_report():
+    rows = json.loads((ROOT / "docs" / "results" / "edge.json").read_text())["rows"]
+    table = fit_table(rows).markdown()
+    assert f"<!-- edge -->\n{table}<!-- end -->" in (ROOT / "README.md").read_text()
 
 
 def test_the_report_is_about_the_shipped_weights():

@@ -73,9 +73,11 @@ def measure_fit(folder: Path) -> list[dict[str, Any]]:
 
 def fit_table(rows: list[dict[str, Any]]) -> Table:
     """The rows of ``measure_fit``, for people."""
-    header = ["target", "file, MB", "run-time memory", "latency, ms", "MACs/cycle"]
-    header += ["box mIoU (fp32)", "mask IoU with fp32"]
+    header = ["target", "file, MB", "run-time memory", "activations, KiB: ours / tool's"]
+    header += ["M MACs", "one crop, ms", "of ONNX fp32's", "MACs/cycle"]
+    header += ["`box` mIoU (fp32)", "mask IoU with fp32"]
     cells = []
+    onnx = next((row.get("latency_ms") for row in rows if row["target"] == "onnx"), None)
     for row in rows:
         found = row["verification"]
         accelerator = f" {row['accelerator']}" if "accelerator" in row else ""
@@ -84,12 +86,18 @@ def fit_table(rows: list[dict[str, Any]]) -> Table:
             if "miou" in found
             else ABSENT
         )
+        estimated = " (estimated)" if row.get("latency") == "estimated" else ""
         cells.append(
             [
                 f"{TARGETS[row['target']].title}{accelerator}",
                 f"{row['bytes'] / 1e6:.2f}",
                 _memory_text(row["memory"]),
-                f"{row['latency_ms']:.2f} ({row['latency']})" if "latency_ms" in row else ABSENT,
+                _activations_text(row),
+                f"{row['macs'] / 1e6:.0f}",
+                f"{row['latency_ms']:.2f}{estimated}" if "latency_ms" in row else ABSENT,
+                f"{row['latency_ms'] / onnx:.2f}"
+                if onnx and row.get("latency") == "measured"
+                else ABSENT,
                 f"{row['macs_per_cycle']:.0f}" if "macs_per_cycle" in row else ABSENT,
                 miou,
                 f"{found['mask_iou']:.3f}",
@@ -157,6 +165,13 @@ def _compare(predicted: int, memory: dict[str, float]) -> dict[str, float]:
         "reported_bytes": kib * 1024,
         "ratio": predicted / (kib * 1024),
     }
+
+
+def _activations_text(row: dict[str, Any]) -> str:
+    if "activations" not in row:
+        return ABSENT
+    found = row["activations"]
+    return f"{found['predicted_bytes'] / 1024:.0f} / {found['reported_bytes'] / 1024:.0f}"
 
 
 def _memory_text(memory: dict[str, Any]) -> str:

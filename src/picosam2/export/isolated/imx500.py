@@ -19,9 +19,11 @@ from torch import Tensor
 
 # PyPI's torchvision is a CUDA build, whose extension does not load beside a CPU build of PyTorch:
 # its operators need only be known by name.
-torch.library.define(
-    "torchvision::nms", "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
-)
+_torchvision = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
+for _name in ("nms", "qnms"):
+    _torchvision.define(  # type: ignore[no-untyped-call]
+        f"{_name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
+    )
 
 import model_compression_toolkit as mct  # noqa: E402
 from edgemdt_tpc import get_target_platform_capabilities  # noqa: E402
