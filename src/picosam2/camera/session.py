@@ -27,8 +27,10 @@ class SessionConfig:
         follow: whether the region moves with the mask; else it stays where the prompt was answered
             best.
         margin: side of a following region, as a multiple of the mask's longer side.
-        drift: the region stays while its centre is off by less than this share of its longer side,
-        scale: and that side by less than this factor, and the mask is not cut off.
+        drift: the region moves when its centre is off by this share of its longer side.
+        scale: it is resized when its longer side is off by this factor, or the mask is cut off;
+        gain: what a new size must add to the predicted IoU, else the region goes back,
+        hold: and is not resized for so many frames.
         lost_score: a mask of a lower predicted IoU counts as a miss, as an empty one does.
         patience: misses in a row before the object is searched again.
     """
@@ -36,9 +38,11 @@ class SessionConfig:
     click_sides: tuple[float, ...] = PredictorConfig.click_sides
     follow: bool = True
     margin: float = PredictorConfig.refine_margin
-    drift: float = 0.15
-    scale: float = 1.6
-    lost_score: float = 0.3
+    drift: float = 0.2
+    scale: float = 2.0
+    gain: float = 0.1
+    hold: int = 30
+    lost_score: float = 0.15
     patience: int = 3
 
 
@@ -101,6 +105,9 @@ class Session:
         self._frame_size = frame_size
         self._min_side = min_side
         self._misses = 0
+        self._hold = 0
+        self._before: Answer | None = None
+        self._steady = False
         height, width = frame_size
         if box is not None:
             x0, y0, x1, y1 = check_box(box, width, height)
@@ -165,20 +172,25 @@ class Session:
         self._accept(best)
 
     def _follow(self, answer: Answer) -> None:
-        if not self._is_miss(answer):
+        before, self._before = self._before, None
+        if before is not None and answer.score < before.score + self.config.gain:
+            self._hold = self.config.hold
+            self._look(before.region)
+        elif not self._is_miss(answer):
             self._misses = 0
             self._accept(answer)
-            return
-        self._misses += 1
-        if self._misses >= self.config.patience:
-            self.status, self.answer = "lost", None
-            self._search_again()
+        else:
+            self._misses += 1
+            if self._misses >= self.config.patience:
+                self.status, self.answer = "lost", None
+                self._search_again()
 
     def _is_miss(self, answer: Answer) -> bool:
         return answer.score < self.config.lost_score or answer.extent is None
 
     def _accept(self, answer: Answer) -> None:
         self.answer = answer
+        self._hold = max(0, self._hold - 1)
         region = self._next_region(answer) if self.config.follow else answer.region
         self._steady = region == self.region
         if not self._steady:
@@ -196,19 +208,21 @@ class Session:
             return region
         x0, y0, x1, y1 = extent
         # The middle half of the mask: parts beside it are not taken for the object.
-        self._anchor = (3 * x0 + x1) / 4, (3 * y0 + y1) / 4, (x0 + 3 * x1) / 4, (y0 + 3 * y1) / 4
+        self._anchor = x0, y0, x1, y1
+        x, y = (x0 + x1) / 2, (y0 + y1) / 2
         old = max(region.width, region.height)
         side = max(self._min_side, self.config.margin * max(x1 - x0, y1 - y0))
-        # Half way down only: a mask that fails for one frame does not take the region with it.
-        side = max(side, math.sqrt(side * old))
-        wanted = fit_region(Crop((x0 + x1) / 2, (y0 + y1) / 2, side), self._frame_size)
-        new = max(wanted.width, wanted.height)
+        resized = self._is_cut(answer) or max(side / old, old / side) > self.config.scale
+        if resized and not self._hold:
+            self._before = answer
+            # Half way down only: a mask that fails for one frame does not take the region with it.
+            return fit_region(Crop(x, y, max(side, math.sqrt(side * old))), self._frame_size)
+        wanted = fit_region(Crop(x, y, old), self._frame_size)
         drift = max(
             abs((wanted.x - region.x) + (wanted.width - region.width) / 2),
             abs((wanted.y - region.y) + (wanted.height - region.height) / 2),
         )
-        stays = drift < self.config.drift * old and max(new / old, old / new) < self.config.scale
-        return region if stays and not self._is_cut(answer) else wanted
+        return wanted if drift > self.config.drift * old else region
 
     def _is_cut(self, answer: Answer) -> bool:
         """Whether the mask reaches an edge of its region beyond which the frame goes on."""
