@@ -29,8 +29,10 @@ class SessionConfig:
         margin: side of a following region, as a multiple of the mask's longer side.
         drift: the region moves when its centre is off by this share of its longer side.
         scale: it is resized when its longer side is off by this factor, or the mask is cut off;
-        gain: what a new size must add to the predicted IoU, else the region goes back,
-        hold: and is not resized for so many frames.
+        box_gain: after a box, which told the size, a new one must add this to the predicted IoU;
+            after a click it must be no worse; else the region goes back,
+        hold: and is not resized for so many frames,
+        fall: or until the predicted IoU has fallen by this much.
         lost_score: a mask of a lower predicted IoU counts as a miss, as an empty one does.
         patience: misses in a row before the object is searched again.
     """
@@ -40,8 +42,9 @@ class SessionConfig:
     margin: float = PredictorConfig.refine_margin
     drift: float = 0.2
     scale: float = 2.0
-    gain: float = 0.1
+    box_gain: float = 0.1
     hold: int = 30
+    fall: float = 0.05
     lost_score: float = 0.15
     patience: int = 3
 
@@ -105,9 +108,10 @@ class Session:
         self._frame_size = frame_size
         self._min_side = min_side
         self._misses = 0
-        self._hold = 0
+        self._hold, self._held_score = 0, 0.0
         self._before: Answer | None = None
         self._steady = False
+        self._gain = 0.0 if box is None else self.config.box_gain
         height, width = frame_size
         if box is not None:
             x0, y0, x1, y1 = check_box(box, width, height)
@@ -173,8 +177,8 @@ class Session:
 
     def _follow(self, answer: Answer) -> None:
         before, self._before = self._before, None
-        if before is not None and answer.score < before.score + self.config.gain:
-            self._hold = self.config.hold
+        if before is not None and answer.score < before.score + self._gain:
+            self._hold, self._held_score = self.config.hold, before.score
             self._look(before.region)
         elif not self._is_miss(answer):
             self._misses = 0
@@ -190,7 +194,8 @@ class Session:
 
     def _accept(self, answer: Answer) -> None:
         self.answer = answer
-        self._hold = max(0, self._hold - 1)
+        fell = answer.score < self._held_score - self.config.fall
+        self._hold = 0 if fell else max(0, self._hold - 1)
         region = self._next_region(answer) if self.config.follow else answer.region
         self._steady = region == self.region
         if not self._steady:
