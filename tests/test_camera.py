@@ -134,11 +134,17 @@ def settle(session: Session, logits: np.ndarray, score: float) -> None:
         session.read(logits, score)
 
 
+def good_score(region: Region, radius: float) -> float:
+    """Of a region whose side is 1.6 times the disc's most, less the further it is from that."""
+    return 0.8 - 0.2 * abs(math.log2(region.width / (3.2 * radius)))
+
+
 def found_session(config: SessionConfig | None = None) -> Session:
-    """A session that has found a disc of radius 30 at the centre of the frame."""
+    """A session that has found a disc of radius 30 at the centre of the frame, and stands still."""
     session = Session(FRAME, point=(200, 150), config=config)
-    while session.status == "searching":
-        settle(session, disc(session.region, 200, 150, 30), 0.8)
+    while not session.steady:
+        region = session.region
+        settle(session, disc(region, 200, 150, 30), good_score(region, 30))
     return session
 
 
@@ -172,8 +178,8 @@ def test_a_box_is_one_region_with_padding():
 
 def test_a_still_object_leaves_the_region_where_it_is():
     session = found_session()
-    settle(session, disc(session.region, 200, 150, 30), 0.8)
     region = session.region
+    assert region.width == 96
     for _ in range(100):
         session.read(disc(session.region, 200, 150, 30), 0.8)
         assert session.region == region
@@ -181,14 +187,14 @@ def test_a_still_object_leaves_the_region_where_it_is():
 
 
 def test_the_region_follows_a_moving_object():
-    """Along a circle, at a fifth of the disc's radius a frame; each answer comes late."""
+    """Along an ellipse, at up to a fifth of its radius a frame; each answer comes late."""
     session = found_session()
     camera = [session.region] * SETTLE_FRAMES
     for frame in range(150):
         x = 200 + 90 * math.sin(frame / 15)
         y = 150 + 60 * (1 - math.cos(frame / 15))
         camera = [*camera[1:], session.region]
-        session.read(disc(camera[0], x, y, 30), 0.8)
+        session.read(disc(camera[0], x, y, 30), good_score(camera[0], 30))
         assert session.status == "found"
         region = session.region
         centre = region.x + region.width / 2, region.y + region.height / 2
@@ -200,18 +206,29 @@ def test_a_larger_region_is_tried_where_the_mask_is_cut_off_and_kept_where_it_sc
     before = session.region
     settle(session, disc(before, 200, 150, 80), 0.6)
     assert session.region.width > before.width
-    settle(session, disc(session.region, 200, 150, 80), 0.9)
-    assert session.answer.score == 0.9
+    settle(session, disc(session.region, 200, 150, 80), 0.7)
+    assert session.answer.score == 0.7
     assert session.answer.region.width > before.width
 
 
-def test_a_larger_region_that_scores_no_more_is_left_again():
+def test_a_larger_region_that_scores_less_is_left_again():
     session = found_session()
     before = session.region
     settle(session, disc(before, 200, 150, 80), 0.6)
-    settle(session, disc(session.region, 200, 150, 80), 0.61)
+    settle(session, disc(session.region, 200, 150, 80), 0.5)
     assert session.region == before
     settle(session, disc(before, 200, 150, 80), 0.6)
+    assert session.region == before, "for a while"
+    session.read(disc(before, 200, 150, 80), 0.6 - 2 * SessionConfig.fall)
+    assert session.region.width > before.width, "until the mask gets worse"
+
+
+def test_a_box_told_the_size_a_larger_region_must_score_clearly_more():
+    session = Session(FRAME, box=(170, 120, 230, 180))
+    before = session.region
+    settle(session, disc(before, 200, 150, 80), 0.6)
+    assert session.region.width > before.width
+    settle(session, disc(session.region, 200, 150, 80), 0.65)
     assert session.region == before
 
 
@@ -227,7 +244,6 @@ def test_a_region_that_does_not_follow_stays():
 def test_an_object_that_vanishes_is_lost_searched_and_found_again(score):
     session = found_session()
     nothing = np.full((96, 96), -5, np.float32)
-    settle(session, disc(session.region, 200, 150, 30), 0.8)
     logits = disc(session.region, 200, 150, 30) if score < 0.1 else nothing
     for _ in range(SessionConfig.patience):
         assert session.answer is not None
@@ -289,20 +305,24 @@ def test_whatever_the_delay_the_mask_is_read_from_its_own_region(coffee, cup, pr
 
 
 def test_the_region_follows_an_object_through_a_video(coffee, cup, predictor):
-    """The camera pans over the table, 4 pixels a frame, until the cup has moved by its width."""
-    steps = [0] * 20 + list(range(0, 200, 4))
-    frames = [coffee[:, step : step + 400] for step in steps]
-    camera = ReplayCamera(frames, predictor.runtime)
-    session = Session(camera.frame_size, point=CUP)
-    ious = []
-    for step, frame in zip(steps, drive(camera, session), strict=True):
-        answer = session.answer
-        if answer is not None:
-            mask = paste_region(answer.logits, answer.region, frame.image.shape[:2]) > 0
-            ious.append(mask_iou(mask, cup[:, step : step + 400]))
-    assert session.status == "found"
-    assert np.median(ious) > 0.7
-    assert min(ious) > 0.5
+    """The camera stands, then pans over the table and back, 2 pixels a frame."""
+    pan = list(range(0, 120, 2))
+    starts = [0] * 20 + pan + pan[::-1]
+    medians = {}
+    for follow in (True, False):
+        frames = [coffee[:, start : start + 480] for start in starts]
+        camera = ReplayCamera(frames, predictor.runtime)
+        config = SessionConfig(follow=follow)
+        session = Session(camera.frame_size, point=CUP, config=config)
+        ious = []
+        for start, _ in zip(starts, drive(camera, session), strict=True):
+            answer = session.answer
+            if answer is not None:
+                mask = paste_region(answer.logits, answer.region, camera.frame_size) > 0
+                ious.append(mask_iou(mask, cup[:, start : start + 480]))
+        medians[follow] = np.median(ious)
+    assert medians[True] > 0.75
+    assert medians[True] > medians[False] + 0.1
 
 
 def test_a_video_file_is_played(tmp_path, coffee, predictor):
@@ -335,17 +355,17 @@ def test_the_camera_segments_stills_as_the_predictor_does(coffee, cup, predictor
 
 def test_a_replay_writes_overlays_and_a_line_a_frame(tmp_path):
     result = run(
-        "camera", "--replay", PHOTO, "--point", "300,120", "--frames", "20", "--out", tmp_path / "o"
+        "camera", "--replay", PHOTO, "--point", "300,120", "--frames", "14", "--out", tmp_path / "o"
     )
     assert result.exit_code == 0, result.output
-    assert "20 frames, 9 with the object found" in result.stderr
+    assert "14 frames, 3 with the object found" in result.stderr
     names = {path.name for path in (tmp_path / "o").iterdir()}
-    assert names == {f"{n:06d}.png" for n in range(1, 21)} | {"frames.jsonl"}
-    assert Image.open(tmp_path / "o" / "000020.png").size == (600, 400)
+    assert names == {f"{n:06d}.png" for n in range(1, 15)} | {"frames.jsonl"}
+    assert Image.open(tmp_path / "o" / "000014.png").size == (600, 400)
     lines = [
         json.loads(line) for line in (tmp_path / "o" / "frames.jsonl").read_text().split("\n")[:-1]
     ]
-    assert [line["frame"] for line in lines] == list(range(1, 21))
+    assert [line["frame"] for line in lines] == list(range(1, 15))
     assert lines[0] | {"region": None} == {
         "frame": 1, "status": "searching", "region": None, "score": None, "bbox": None,
         "inference_ms": None, "dsp_ms": None,
@@ -393,28 +413,33 @@ def sensor(monkeypatch, predictor):
     return install(monkeypatch, predictor.runtime)
 
 
-def test_the_ai_camera_segments_shows_and_reports(sensor, network, tmp_path):
+def test_the_ai_camera_segments_shows_and_reports(sensor, network):
     """A click on the cup, in pixels of the sensor."""
-    result = run(
-        "camera", "--network", network, "--point", "2028,912", "--frames", "24", "--out", tmp_path
-    )
+    result = run("camera", "--network", network, "--point", "2028,912", "--frames", "15")
     assert result.exit_code == 0, result.output
-    assert "24 frames, 11 with the object found; 14.3 ms in the sensor (median)" in result.stderr
+    assert "15 frames, 2 with the object found; 14.3 ms in the sensor (median)" in result.stderr
     assert sensor.network == str(network)
     assert sensor.closed
-    # The four scales, each centred on the click, where the frame leaves room for it.
-    for x, y, width, height in sensor.regions[:3]:
-        assert (x + width / 2, y + height / 2) == pytest.approx((2028, 912), abs=1)
+    # The four scales, each centred on the click.
     assert [width for _, _, width, _ in sensor.regions[:4]] == [243, 487, 973, 1947]
+    for x, y, width, height in sensor.regions[:4]:
+        assert (x + width / 2, y + height / 2) == pytest.approx((2028, 912), abs=1)
     overlay = sensor.overlays[-1]
     assert overlay.shape == (760, 1014, 4)
     assert overlay[228, 507, 3] > 0
     assert overlay[750, 10, 3] == 0
-    assert Image.open(tmp_path / "000024.png").size == (1014, 760)
-    last = json.loads((tmp_path / "frames.jsonl").read_text().splitlines()[-1])
+
+
+def test_the_ai_cameras_frames_are_recorded(sensor, network, tmp_path):
+    box = ("--box", "1200,200,2700,2300")
+    run("camera", "--network", network, *box, "--frames", "5", "--no-preview", "--out", tmp_path)
+    assert Image.open(tmp_path / "000005.png").size == (1014, 760)
+    first, *_, last = map(json.loads, (tmp_path / "frames.jsonl").read_text().splitlines())
+    assert first["inference_ms"] is None, "the first frames carry no tensor"
     assert (last["inference_ms"], last["dsp_ms"]) == (14.3, 0.9)
+    assert last["status"] == "found"
     x, _, width, _ = last["bbox"]
-    assert x < 2028 < x + width <= 4056
+    assert 0 <= x < 1950 < x + width <= 4056
 
 
 def test_its_frames_are_fresh_and_show_the_whole_sensor(sensor, network):

@@ -40,7 +40,7 @@ class SessionConfig:
     click_sides: tuple[float, ...] = PredictorConfig.click_sides
     follow: bool = True
     margin: float = PredictorConfig.refine_margin
-    drift: float = 0.2
+    drift: float = 0.1
     scale: float = 2.0
     box_gain: float = 0.1
     hold: int = 30
