@@ -54,7 +54,7 @@ class ReplayCamera:
         self.frame_size = self.preview_size = height, width
         self.min_side = round(PredictorConfig.min_side)
         self._region = Region(0, 0, width, height)
-        self._seen: tuple[int, Region] | None = None
+        self._last: tuple[Region, Frame] | None = None
         self._regions = deque([self._region] * delay, maxlen=delay + 1)
 
     def set_region(self, region: Region) -> None:
@@ -72,12 +72,12 @@ class ReplayCamera:
                 f"the frames differ in size, {w}×{h} after {width}×{height}: play one size only"
             )
         self._regions.append(self._region)
-        seen = (id(image), self._regions[0])
+        region = self._regions[0]
         # A photograph that stands still needs no second look at the same region.
-        if seen != self._seen:
-            logits, scores = self._runtime(scale_region(image, self._regions[0])[None])
-            self._seen, self._frame = seen, Frame(logits[0], float(scores[0]), image=image)
-        return self._frame
+        if self._last is None or region != self._last[0] or image is not self._last[1].image:
+            logits, scores = self._runtime(scale_region(image, region)[None])
+            self._last = region, Frame(logits[0], float(scores[0]), image=image)
+        return self._last[1]
 
     def show(self, mask: NDArray[np.bool_] | None) -> None:
         """Nothing: there is no preview to draw on."""

@@ -219,9 +219,10 @@ class Session:
         side = max(self._min_side, self.config.margin * max(x1 - x0, y1 - y0))
         resized = self._is_cut(answer) or max(side / old, old / side) > self.config.scale
         if resized and not self._hold:
-            self._before = answer
             # Half way down only: a mask that fails for one frame does not take the region with it.
-            return fit_region(Crop(x, y, max(side, math.sqrt(side * old))), self._frame_size)
+            wanted = fit_region(Crop(x, y, max(side, math.sqrt(side * old))), self._frame_size)
+            self._before = answer if wanted != region else None
+            return wanted
         wanted = fit_region(Crop(x, y, old), self._frame_size)
         drift = max(
             abs((wanted.x - region.x) + (wanted.width - region.width) / 2),
