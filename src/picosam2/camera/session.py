@@ -212,8 +212,8 @@ class Session:
         if extent is None:
             return region
         x0, y0, x1, y1 = extent
-        # The middle half of the mask: parts beside it are not taken for the object.
-        self._anchor = x0, y0, x1, y1
+        # Parts of the next mask that lie wholly beside this one are not taken for the object.
+        self._anchor = extent
         x, y = (x0 + x1) / 2, (y0 + y1) / 2
         old = max(region.width, region.height)
         side = max(self._min_side, self.config.margin * max(x1 - x0, y1 - y0))
