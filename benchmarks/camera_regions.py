@@ -45,7 +45,7 @@ def shrunk(crop: Crop, size: tuple[int, int]) -> Region:
 
 
 REGIONS: dict[str, Callable[[Crop, tuple[int, int]], Region]] = {
-    "moved inside, square": partial(fit_region, keep=1.0),
+    "moved inside, not narrowed": partial(fit_region, keep=1.0),
     "shrunk, square, centred": shrunk,
     "narrowed each way to ½, then moved": partial(fit_region, keep=0.5),
     "narrowed each way to ¼, then moved": partial(fit_region, keep=0.25),
