@@ -156,9 +156,9 @@ class Predictor:
             raise InputError("a point together with a box is not supported yet: give one of them")
         with _BLAS.limit(limits=1, user_api="blas"):
             if box is not None:
-                readings = self._read_box(_check_box(box, width, height), count)
+                readings = self._read_box(check_box(box, width, height), count)
             else:
-                point = _check_point(point_coords, point_labels, width, height)
+                point = check_point(point_coords, point_labels, width, height)
                 readings = self._read_click(*point, count)
             readings += [readings[-1]] * (count - len(readings))
             draw: Callable[..., NDArray[Any]] = paste if return_logits else paste_mask
@@ -295,9 +295,14 @@ def _numbers(values: ArrayLike, what: str) -> NDArray[np.float64]:
     return array
 
 
-def _check_point(
+def check_point(
     point_coords: ArrayLike | None, point_labels: ArrayLike | None, width: int, height: int
 ) -> tuple[float, float]:
+    """The x and y of one positive click, checked against the image's size in pixels.
+
+    Raises:
+        InputError: it is missing, outside the image, negative, or there are several.
+    """
     if point_coords is None:
         raise InputError("give a prompt: one point or one box")
     points = _numbers(point_coords, "point_coords")
@@ -319,7 +324,12 @@ def _check_point(
     return x, y
 
 
-def _check_box(box: ArrayLike, width: int, height: int) -> tuple[float, ...]:
+def check_box(box: ArrayLike, width: int, height: int) -> tuple[float, ...]:
+    """The x0, y0, x1, y1 of a box, cut to the image's size in pixels.
+
+    Raises:
+        InputError: it is empty, outside the image, or not four finite numbers.
+    """
     corners = _numbers(box, "box")
     if corners.size != 4:
         raise InputError(f"box must be x0, y0, x1, y1, not {corners.size} numbers")

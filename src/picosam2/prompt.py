@@ -20,6 +20,8 @@ CROP_SIZE = 96
 BOX_PADDING = 0.1
 # The logit of pixels that no crop has seen: a probability of 1e-14.
 OUTSIDE_LOGIT = -32.0
+# The share of a crop's side that narrowing leaves, before the region is moved into the frame.
+REGION_KEEP = 0.125
 _BLOCK_PIXELS = 2**22
 _BLOCK_ROWS = 32
 
@@ -51,6 +53,48 @@ class Crop:
     def top(self) -> float:
         """Y of the upper edge in pixels."""
         return self.y - self.side / 2
+
+
+@dataclass(frozen=True)
+class Region:
+    """A rectangle of whole pixels inside a frame: what a sensor can look at, scaled to a square.
+
+    Args:
+        x: column of the first pixel.
+        y: row of the first pixel.
+        width: in pixels, at least 1.
+        height: in pixels, at least 1.
+    """
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+
+def fit_region(crop: Crop, frame_size: tuple[int, int], keep: float = REGION_KEEP) -> Region:
+    """The region for a crop that may leave the frame: narrowed around its centre, each way alone.
+
+    Args:
+        crop: what one would like to see; its centre (the prompt) lies inside the frame.
+        frame_size: H, W of the frame in pixels.
+        keep: a side is narrowed to no less than this share of the crop's, then moved into the
+            frame (the prompt is then not at the centre).
+
+    Returns:
+        A region that contains the crop's centre; square where the crop lies inside the frame.
+    """
+    height, width = frame_size
+    x, columns = _fit_side(crop.x, crop.side, width, keep)
+    y, rows = _fit_side(crop.y, crop.side, height, keep)
+    return Region(x, y, columns, rows)
+
+
+def _fit_side(centre: float, side: float, length: int, keep: float) -> tuple[int, int]:
+    """First pixel and number of pixels along one axis of a frame of ``length`` pixels."""
+    room = 2 * min(centre, length - centre)
+    size = max(1, min(length, round(min(side, max(room, keep * side)))))
+    return max(0, min(length - size, math.floor(centre - size / 2 + 0.5))), size
 
 
 def click_crops(x: float, y: float, sides: Sequence[float]) -> list[Crop]:
@@ -141,6 +185,20 @@ def paste_mask(
     for rows, columns, values in _paste_blocks(logits, crop, image_size, image_size):
         result[rows, columns] = values > threshold
     return result
+
+
+def paste_region(
+    logits: NDArray[np.float32],
+    region: Region,
+    frame_size: tuple[int, int],
+    output_size: tuple[int, int] | None = None,
+) -> NDArray[np.float32]:
+    """As :func:`paste`, for the answer to a region, which need not be square."""
+    height, width = frame_size
+    across, down = region.width, region.height
+    # Pixels counted `down` across and `across` down make the region a square, in whole numbers.
+    square = Crop((region.x + across / 2) * down, (region.y + down / 2) * across, across * down)
+    return paste(logits, square, (height * across, width * down), output_size or frame_size)
 
 
 def _paste_blocks(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from picosam2.cli.base import Cli
+from picosam2.cli.camera import camera
 from picosam2.cli.data import data
 from picosam2.cli.evaluate import evaluate, report
 from picosam2.cli.export import export
@@ -20,5 +21,5 @@ def main() -> None:
     """Segment any object from one click, on any small device."""
 
 
-for verb in (segment, evaluate, report, train, export, fit, bench, data, teacher, label):
+for verb in (segment, camera, evaluate, report, train, export, fit, bench, data, teacher, label):
     main.add_command(verb)
