@@ -26,7 +26,7 @@ from picosam2.output import write_json
 from picosam2.weights import MODELS, model_path
 
 SPLITS = ("coco-dev", "coco-val", "lvis-val")
-TARGETS = ("onnx", "onnx-int8", "litert-int8")
+TARGETS = ("onnx", "onnx-int8")
 PROTOCOLS = ["crop96", "paper96", "click", "box"]
 FOLDER = model_path("safetensors").parent
 MANIFEST = FOLDER / "manifest.json"

@@ -24,6 +24,7 @@ from picosam2.examples import EXAMPLES
 from picosam2.export.targets import TARGETS
 from picosam2.images import load_image
 from picosam2.masks import mask_iou
+from picosam2.runtime import engines
 from picosam2.runtime.engines import ENGINES, open_runtime
 
 pytestmark = [pytest.mark.edge, pytest.mark.timeout(1500)]
@@ -125,8 +126,18 @@ def test_openvino_gives_the_masks_of_onnx_runtime_on_the_same_int8_file(examples
 
 
 def test_auto_takes_the_fastest_engine_that_is_installed(monkeypatch):
-    assert type(open_runtime("int8", "auto", 1)).__name__ == "LiteRtRuntime"
-    assert type(open_runtime("fp32", "auto", 1)).__name__ == "OpenVinoRuntime"
+    """Seconds as if measured: OpenVINO first, then ONNX Runtime."""
+    seconds = {"OpenVinoRuntime": 0.1, "OnnxRuntime": 0.2}
+    monkeypatch.setattr(engines, "_time_crop", lambda runtime: seconds[type(runtime).__name__])
+    assert type(open_runtime("int8", "auto", 1)).__name__ == "OpenVinoRuntime"
+    seconds["OnnxRuntime"] = 0.01
+    assert type(open_runtime("int8", "auto", 1)).__name__ == "OnnxRuntime"
+
+
+def test_auto_takes_what_runs_the_file(exported):
+    model = exported / "litert-int8" / MODEL_FILES["litert-int8"]
+    assert type(open_runtime(model, "auto", 1)).__name__ == "LiteRtRuntime"
+    assert type(open_runtime("safetensors", "auto", 1)).__name__ == "TorchRuntime"
 
 
 @pytest.mark.parametrize("engine", ["openvino", "litert", "executorch"])

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import importlib.util
 import pkgutil
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from picosam2.errors import InputError
+from picosam2.prompt import CROP_SIZE
 from picosam2.runtime import Runtime
 from picosam2.weights import BUNDLED, model_path
 
@@ -54,8 +58,9 @@ ENGINES = {
     "executorch": Engine("executorch:ExecuTorchRuntime", "executorch", "executorch", (".pte",)),
     "torch": Engine("torch:TorchRuntime.from_file", "torch", "train", (".safetensors",)),
 }
-# Fastest first, of those that run the shipped INT8 model (docs/edge.md has the figures).
-BY_SPEED = ("litert", "openvino", "onnx")
+# What "auto" tries: those that are made for speed on a CPU.
+FAST = ("onnx", "openvino", "litert")
+TRIALS = 5
 
 
 def open_runtime(weights: str | Path, engine: str | None, threads: int) -> Runtime:
@@ -63,8 +68,9 @@ def open_runtime(weights: str | Path, engine: str | None, threads: int) -> Runti
 
     Args:
         weights: ``"int8"`` or ``"fp32"`` for the models in the package, or a file.
-        engine: a name in ``ENGINES``; ``"auto"`` takes the fastest that is installed and runs
-            ``weights``; None takes the one that the file was made for (ONNX Runtime for names).
+        engine: a name in ``ENGINES``; ``"auto"`` tries those that are installed and run
+            ``weights`` on a few crops and takes the fastest; None takes the one that the file was
+            made for (ONNX Runtime for names).
         threads: CPU threads; 0 for all cores.
 
     Raises:
@@ -72,8 +78,10 @@ def open_runtime(weights: str | Path, engine: str | None, threads: int) -> Runti
             file is missing or broken.
     """
     if engine == "auto":
-        able = [name for name in BY_SPEED if ENGINES[name].is_installed]
-        engine = next((name for name in able if find_model(weights, name)), None)
+        able = [n for n in FAST if ENGINES[n].is_installed and find_model(weights, n)]
+        if len(able) > 1:
+            return min((open_runtime(weights, name, threads) for name in able), key=_time_crop)
+        engine = able[0] if able else None
     if engine is None:
         path = model_path(weights)
         made_for = (name for name, e in ENGINES.items() if e.suffixes[0] == path.suffix)
@@ -95,3 +103,14 @@ def find_model(weights: str | Path, engine: str) -> Path | None:
     suffixes = ENGINES[engine].suffixes
     paths = BUNDLED.get(str(weights), [Path(weights)])
     return next((path for suffix in suffixes for path in paths if path.suffix == suffix), None)
+
+
+def _time_crop(runtime: Runtime) -> float:
+    """The shortest of a few times that a crop takes, in seconds."""
+    crop = np.zeros((1, CROP_SIZE, CROP_SIZE, 3), np.uint8)
+    times = []
+    for _ in range(1 + TRIALS):
+        start = time.perf_counter()
+        runtime(crop)
+        times.append(time.perf_counter() - start)
+    return min(times[1:])

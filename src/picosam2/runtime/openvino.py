@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import openvino
 from numpy.typing import NDArray
+from openvino.preprocess import PrePostProcessor
 
 from picosam2.errors import InputError
 from picosam2.prompt import CROP_SIZE
@@ -53,13 +54,25 @@ class OpenVinoRuntime:
         settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
         if threads:
             settings["INFERENCE_NUM_THREADS"] = str(threads)
-        self._model = openvino.compile_model(model, "CPU", settings)
+        compiled = openvino.compile_model(_for_crops(model), "CPU", settings)
+        self._request = compiled.create_infer_request()
         self.path = path
         self.digest = digest.hexdigest()
 
     def __call__(self, crops: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """See :class:`picosam2.runtime.Runtime`."""
-        images = np.ascontiguousarray(crops.transpose(0, 3, 1, 2), dtype=np.float32)
-        # The results' memory is used again by the next call.
-        logits, iou_logits = (value.copy() for value in self._model([images]).values())
-        return logits[:, 0], 1 / (1 + np.exp(-iou_logits.reshape(-1)))
+        logits = np.empty(crops.shape[:3], np.float32)
+        iou_logits = np.empty(len(crops), np.float32)
+        for row, crop in enumerate(np.ascontiguousarray(crops)):
+            found = self._request.infer([crop[None]], share_inputs=True, share_outputs=True)
+            logits[row], iou_logits[row] = found[0][0, 0], found[1].item()
+        return logits, np.reciprocal(1 + np.exp(-iou_logits))
+
+
+def _for_crops(model: openvino.Model) -> openvino.Model:
+    """The model for one crop of bytes, channels last: 0.9 of the time of any number of floats."""
+    model.reshape([1, 3, CROP_SIZE, CROP_SIZE])
+    steps = PrePostProcessor(model)
+    steps.input().tensor().set_element_type(openvino.Type.u8).set_layout(openvino.Layout("NHWC"))
+    steps.input().model().set_layout(openvino.Layout("NCHW"))
+    return steps.build()

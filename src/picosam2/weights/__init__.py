@@ -14,11 +14,10 @@ MODELS = {
     "int8": "picosam2-int8.onnx",
     "fp32": "picosam2-fp32.onnx",
     "safetensors": "picosam2.safetensors",
-    "litert": "picosam2-litert-int8.tflite",
 }
 # The files of one precision, the default engine's first.
 BUNDLED = {
-    "int8": [FOLDER / MODELS["int8"], FOLDER / MODELS["litert"]],
+    "int8": [FOLDER / MODELS["int8"]],
     "fp32": [FOLDER / MODELS["fp32"], FOLDER / MODELS["safetensors"]],
 }
 # A crop of scikit-image's "chelsea" (CC0): every exported model's golden input.
