@@ -42,13 +42,15 @@ report: .venv/developing
 # machine should do nothing else.
 TARGETS := onnx onnx-int8 openvino openvino-int8 litert litert-int8 executorch executorch-int8 \
 	ethos-u imx500 c-array
-edge: .venv/edge $(TARGETS:%=exported/%)
+edge: .venv/edge $(TARGETS:%=exported/%/done)
 	$(BIN)/picosam2 fit exported --json docs/results/edge.json
 	$(BIN)/python scripts/fill_readme.py
 
-exported/%: src/picosam2/weights/picosam2.safetensors
-	rm -rf $@
-	$(BIN)/picosam2 export $* --out $@ --calibration $(DATA)/coco-train --verify $(DATA)/coco-val
+EXPORTERS := $(wildcard src/picosam2/export/*.py src/picosam2/export/*/* src/picosam2/runtime/*.py)
+exported/%/done: src/picosam2/weights/picosam2.safetensors $(EXPORTERS)
+	rm -rf $(@D)
+	$(BIN)/picosam2 export $* --out $(@D) --calibration $(DATA)/coco-train --verify $(DATA)/coco-val
+	@touch $@
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

@@ -207,6 +207,14 @@ def test_the_c_source_compiles_and_holds_the_model(exported, tmp_path):
     assert written == (folder / "picosam2-litert-int8.tflite").read_bytes()
 
 
+def test_the_header_names_the_operators_as_the_resolver_does(exported):
+    header = (exported / "c-array" / "picosam2.h").read_text()
+    assert set(re.findall(r"resolver\.Add(\w+)\(\)", header)) == {
+        *("Add", "Conv2D", "DepthwiseConv2D", "Mean", "Mul", "Pad"),
+        *("ResizeNearestNeighbor", "Reshape"),
+    }
+
+
 def test_tensorflow_lite_micro_answers_as_litert(exported):
     """Its reference kernels round a little differently from XNNPACK's."""
     source = (exported / "c-array" / "picosam2.c").read_text()
@@ -239,8 +247,11 @@ def test_our_liveness_analysis_agrees_with_the_compilers(fit, target):
 
 
 def test_bench_runs_every_engine_side_by_side(exported):
-    model = str(exported / "executorch-int8" / MODEL_FILES["executorch-int8"])
-    arguments = ["bench", model, "--rounds", "2", "--threads", "1", "--json", "-"]
+    files = [
+        str(exported / target / MODEL_FILES[target])
+        for target in ("executorch-int8", "litert-int8")
+    ]
+    arguments = ["bench", *files, "--rounds", "2", "--threads", "1", "--json", "-"]
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 0, result.output
     rows = json.loads(result.stdout)
@@ -251,7 +262,7 @@ def test_bench_runs_every_engine_side_by_side(exported):
 
 def test_segment_takes_an_engine(tmp_path):
     photo = EXAMPLES / "images" / "chelsea.jpg"
-    command = ["segment", str(photo), "--point", "230,160", "--engine", "litert"]
+    command = ["segment", str(photo), "--point", "230,160", "--engine", "openvino"]
     result = CliRunner().invoke(main, [*command, "--out", str(tmp_path)])
     assert result.exit_code == 0, result.output
     assert load_image(tmp_path / "chelsea.mask.png").any()

@@ -48,8 +48,10 @@ def new_folder(path: Path) -> Iterator[Path]:
         if path.name in ("", "..") or (path.exists() and not _is_empty_folder(path)):
             raise InputError(f"{path} is there already: give a new folder")
         path = path.resolve()
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        here = f".{path.name}.{socket.gethostname()}."
+        temporary = path.with_name(f"{here}{os.getpid()}.tmp")
         try:
+            _remove_leftovers(path.parent, here)
             temporary.mkdir(parents=True)
             yield temporary
             temporary.replace(path)
@@ -64,7 +66,7 @@ def _is_empty_folder(path: Path) -> bool:
 
 
 def _remove_leftovers(folder: Path, here: str) -> None:
-    """Temporary files of processes of this machine that were killed while they wrote."""
+    """Temporary files and folders of processes of this machine that were killed as they wrote."""
     if os.name != "posix":
         return
     for path in folder.glob(f"{glob.escape(here)}*.tmp"):
@@ -75,6 +77,6 @@ def _remove_leftovers(folder: Path, here: str) -> None:
             os.kill(int(pid), 0)
         except ProcessLookupError:
             with contextlib.suppress(OSError):
-                path.unlink()
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
         except PermissionError:
             continue

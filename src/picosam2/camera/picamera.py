@@ -61,7 +61,11 @@ class ImxCamera:
             width, height = self._imx500.get_input_size()
             raise InputError(f"{network} takes {width}×{height} pixels: it is not PicoSAM2")
         self._pixels = pixels
-        self._picamera: Any = Picamera2(self._imx500.camera_num)
+        try:
+            self._picamera: Any = Picamera2(self._imx500.camera_num)
+        except RuntimeError as error:
+            message = "the camera does not open; is another program using it?"
+            raise InputError(f"{message} ({error})") from None
         height, width = SENSOR_SIZE
         # Without a queue a frame is one that arrives after it was asked for.
         config = self._picamera.create_preview_configuration(
@@ -71,7 +75,11 @@ class ImxCamera:
             queue=False,
         )
         self._imx500.show_network_fw_progress_bar()
-        self._picamera.start(config, show_preview=preview)
+        try:
+            self._picamera.start(config, show_preview=preview)
+        except RuntimeError as error:
+            self._picamera.close()
+            raise InputError(f"the camera does not start: {error}") from None
         width, height = self._picamera.camera_configuration()["main"]["size"]
         self.preview_size: tuple[int, int] = height, width
 

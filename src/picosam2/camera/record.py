@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from picosam2.camera.base import Frame
 from picosam2.camera.session import Session
+from picosam2.errors import InputError
 from picosam2.files import replacing
 from picosam2.overlay import draw_overlay
 
@@ -19,12 +20,17 @@ class Recorder:
     """Writes ``000001.png``, ``000002.png``, ... and ``frames.jsonl`` into a folder.
 
     Args:
-        folder: made where it is missing.
+        folder: new or empty.
         frame_size: H, W of the camera's frame in pixels.
+
+    Raises:
+        InputError: the folder is not empty.
     """
 
     def __init__(self, folder: Path, frame_size: tuple[int, int]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise InputError(f"{folder} is not empty: give a new folder")
         self._folder = folder
         self._frame_size = frame_size
         self._lines = (folder / "frames.jsonl").open("w")

@@ -30,11 +30,11 @@ class SessionConfig:
             best.
         margin: side of a following region, as a multiple of the mask's longer side.
         drift: the region moves when its centre is off by this share of its longer side.
-        scale: it is resized when its longer side is off by this factor, or the mask is cut off;
-        box_gain: after a box, which told the size, a new one must add this to the predicted IoU;
-            after a click it must be no worse; else the region goes back,
-        hold: and is not resized for so many frames,
-        fall: or until the predicted IoU has fallen by this much.
+        scale: another size is tried when the region's is off by this factor or cuts the mask off.
+        box_gain: what another size must add to the predicted IoU to be kept after a box, which told
+            the size; after a click it must be no worse.
+        hold: frames for which no other size is tried after one was given up.
+        fall: loss of predicted IoU that ends ``hold`` early.
         lost_score: a mask of a lower predicted IoU counts as a miss, as an empty one does.
         patience: misses in a row before the object is searched again.
     """

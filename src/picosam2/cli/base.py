@@ -17,12 +17,6 @@ NATURAL = click.IntRange(min=0)
 # Which extra brings a package that is missing.
 EXTRAS = {
     "onnx": "export",
-    "openvino": "openvino",
-    "ai_edge_litert": "litert",
-    "executorch": "executorch",
-    "torchao": "executorch",
-    "ethosu": "ethos-u",
-    "tflite_micro": "c-array",
     "transformers": "teacher",
     "ray": "scale",
     "jinja2": "eval",
@@ -82,7 +76,7 @@ weights_option = click.option(
     "--weights",
     default=DEFAULT_MODEL,
     show_default=True,
-    help="int8 or fp32 (in the package), or an .onnx or .safetensors file.",
+    help="int8 or fp32 (in the package), or a file by picosam2 train or export.",
 )
 engine_option = click.option(
     "--engine",

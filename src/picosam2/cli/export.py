@@ -13,6 +13,7 @@ from picosam2.errors import InputError
 from picosam2.export.targets import TARGETS
 
 LOSSY = 3
+MAX_DROP = 1.0
 TITLES = "\n".join(f"  {name:16} {target.title}" for name, target in TARGETS.items())
 
 
@@ -44,9 +45,8 @@ TITLES = "\n".join(f"  {name:16} {target.title}" for name, target in TARGETS.ite
 @click.option(
     "--max-drop",
     type=click.FloatRange(min=0),
-    default=1.0,
-    show_default=True,
-    help="Most points of mIoU to lose; beyond, the exit code is 3.",
+    show_default="1",
+    help="With --verify: most points of mIoU to lose; beyond, the exit code is 3.",
 )
 @click.option("--seed", type=NATURAL, default=0, show_default=True, help="Of crops and objects.")
 @click.option(
@@ -63,11 +63,13 @@ def export(
     out: Path | None,
     calibration: str | None,
     verify: str | None,
-    max_drop: float,
+    max_drop: float | None,
     seed: int,
     **vela: str | None,
 ) -> None:
     """Export weights to TARGET, run the result beside fp32, and describe it in a JSON file."""
+    # First of all, since what it lacks is told best here.
+    TARGETS[target].load()
     from picosam2.data.source import open_source
     from picosam2.export.run import export_model
     from picosam2.weights import model_path
@@ -81,6 +83,10 @@ def export(
     elif given:
         names = ", ".join(f"--{name.replace('_', '-')}" for name in given)
         raise InputError(f"{names}: for ethos-u only")
+    if max_drop is not None and verify is None:
+        raise InputError("--max-drop needs --verify DIR, photographs to measure mIoU on")
+    if calibration and not TARGETS[target].int8:
+        raise InputError(f"--calibration: {target} is not quantised")
     out = out or Path("exported") / target
     sidecar = export_model(
         target,
@@ -88,7 +94,7 @@ def export(
         out,
         open_source(calibration) if calibration else None,
         open_source(verify) if verify else None,
-        max_drop,
+        MAX_DROP if max_drop is None else max_drop,
         seed,
         **options,
     )

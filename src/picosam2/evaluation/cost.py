@@ -12,13 +12,12 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from picosam2.data.rle import rle_bbox
-from picosam2.evaluation.memory import peak_of_a_click
+from picosam2.evaluation.memory import in_own_process, peak_of_a_click
 from picosam2.evaluation.peers import open_segmenter
 from picosam2.evaluation.run import Groups
 from picosam2.evaluation.segmenter import PredictorSegmenter, Segmenter
 from picosam2.graph_costs import count_macs, count_parameters
 from picosam2.masks import most_interior_pixel
-from picosam2.processes import worker_pool
 
 PHOTOGRAPHS = 10
 
@@ -59,6 +58,7 @@ def measure_costs(names: list[str], groups: Groups, seed: int) -> dict[str, dict
                     passes[name].append(segmenter.predictor.forward_passes)
                 steps.update()
         costs = {}
+        image, points, _ = prompts[0]
         for name, segmenter in segmenters.items():
             first, following, first_box = zip(*times[name][1:], strict=True)
             costs[name] = {
@@ -66,7 +66,7 @@ def measure_costs(names: list[str], groups: Groups, seed: int) -> dict[str, dict
                 "next_ms": round(statistics.median(following), 2),
                 "first_box_ms": round(statistics.median(first_box), 2),
                 "photographs": len(prompts),
-                "peak_bytes": _peak_bytes(name, *prompts[0][:2]),
+                "peak_bytes": in_own_process(peak_of_a_click, name, image, points[0]),
                 **_graph_costs(segmenter, float(np.mean(passes[name][1:] or [1]))),
             }
             steps.update()
@@ -117,12 +117,3 @@ def _graph_costs(segmenter: Segmenter, passes: float) -> dict[str, Any]:
         "first_macs": sum(count_macs(graph) for graph in once) + following,
         "next_macs": following,
     }
-
-
-def _peak_bytes(name: str, image: NDArray[np.uint8], points: list[Point]) -> int | None:
-    with worker_pool(1, _nothing) as pool:
-        return pool.submit(peak_of_a_click, name, image, points[0]).result()
-
-
-def _nothing() -> None:
-    """A worker needs no preparation."""

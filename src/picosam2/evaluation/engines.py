@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from picosam2.evaluation.memory import peak_resident_bytes
+from picosam2.errors import InputError
+from picosam2.evaluation.memory import in_own_process, peak_resident_bytes
 from picosam2.masks import mask_iou
 from picosam2.predictor import Predictor
-from picosam2.processes import worker_pool
 from picosam2.prompt import CROP_SIZE
 from picosam2.runtime import Runtime
 from picosam2.runtime.engines import ENGINES, find_model, open_runtime
@@ -30,15 +30,20 @@ def list_models(files: list[Path]) -> list[tuple[str, str | Path]]:
     """Engines and weights that can be run here: the models in the package, and files.
 
     Args:
-        files: exported models; those whose engine is not installed are left out.
+        files: exported models.
+
+    Raises:
+        InputError: no installed engine runs one of them.
     """
     weights: list[str | Path] = [*reversed(BUNDLED), *files]
-    return [
-        (name, model)
-        for model in weights
-        for name, engine in ENGINES.items()
-        if engine.is_installed and find_model(model, name) is not None
-    ]
+    found = [(n, w) for w in weights for n in ENGINES if find_model(w, n) is not None]
+    able = [(name, model) for name, model in found if ENGINES[name].is_installed]
+    for file in files:
+        if not any(model == file for _, model in able):
+            wanted = " or ".join(name for name, model in found if model == file)
+            missing = f"{wanted} is not installed" if wanted else "no engine runs such files"
+            raise InputError(f"cannot run {file}: {missing}")
+    return able
 
 
 def measure_engines(
@@ -124,17 +129,12 @@ def time_in_turns(functions: list[Callable[[], object]], threads: int, rounds: i
 
 def resident_bytes(engine: str, weights: str | Path) -> int | None:
     """The most memory that a process needs to run one crop, measured in one of its own."""
-    with worker_pool(1, _nothing) as pool:
-        return pool.submit(_run_one_crop, engine, weights).result()
+    return in_own_process(_run_one_crop, engine, weights)
 
 
 def _run_one_crop(engine: str, weights: str | Path) -> int | None:
     open_runtime(weights, engine, threads=1)(np.zeros((1, CROP_SIZE, CROP_SIZE, 3), np.uint8))
     return peak_resident_bytes()
-
-
-def _nothing() -> None:
-    """A worker needs no preparation."""
 
 
 def _clicking(

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from picosam2.evaluation.peers import open_segmenter
+from picosam2.processes import worker_pool
 
 
 def peak_of_a_click(name: str, image: NDArray[np.uint8], point: tuple[float, float]) -> int | None:
@@ -18,6 +21,21 @@ def peak_of_a_click(name: str, image: NDArray[np.uint8], point: tuple[float, flo
     segmenter.set_image(image)
     segmenter.click(*point)
     return peak_resident_bytes()
+
+
+def in_own_process(measure: Callable[..., int | None], *arguments: Any) -> int | None:
+    """What a function finds in a new process that does nothing else.
+
+    Args:
+        measure: a function of a module.
+        arguments: picklable.
+    """
+    with worker_pool(1, _nothing) as pool:
+        return pool.submit(measure, *arguments).result()
+
+
+def _nothing() -> None:
+    """A worker needs no preparation."""
 
 
 def peak_resident_bytes() -> int | None:

@@ -19,7 +19,7 @@ class Job:
 
     Args:
         weights: safetensors.
-        crops: N×96×96×3 uint8 RGB that set the ranges of INT8 activations.
+        crops: N×96×96×3 uint8 RGB that set the ranges of INT8 activations; none for fp32.
         folder: where the files go; it is empty.
     """
 

@@ -98,7 +98,12 @@ def operators(content: bytes) -> list[str]:
     names = {code: name for name, code in vars(schema.BuiltinOperator).items()}
     codes = [model.OperatorCodes(index) for index in range(model.OperatorCodesLength())]
     found = {names[code.BuiltinCode()] for code in codes}
-    return sorted("".join(part.capitalize() for part in name.split("_")) for name in found)
+    return sorted("".join(_camel(part) for part in name.split("_")) for name in found)
+
+
+def _camel(part: str) -> str:
+    """``CONV`` as ``Conv``, and ``2D`` as it is."""
+    return part if part[0].isdigit() else part.capitalize()
 
 
 def c_values(array: NDArray[np.uint8] | NDArray[np.int8]) -> str:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import fcntl
 import hashlib
 import os
 import shutil
@@ -62,7 +62,7 @@ def run_tool(command: Sequence[str | Path], doing: str, **variables: str) -> str
     # Variables that point Python at another environment's packages would mix them.
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
     lines: list[str] = []
-    with contextlib.ExitStack() as stack:
+    try:
         process = subprocess.Popen(
             [str(part) for part in command],
             env=inherited | {"PYTHONUNBUFFERED": "1"} | variables,
@@ -71,15 +71,20 @@ def run_tool(command: Sequence[str | Path], doing: str, **variables: str) -> str
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
+            close_fds=False,
         )
-        stack.enter_context(process)
-        # An interrupt must not leave the tool working.
-        stack.callback(process.kill)
+    except OSError as error:
+        raise InputError(f"cannot run {command[0]}: {error.strerror}") from None
+    with process:
         assert process.stdout is not None
-        for line in tqdm(process.stdout, desc=doing, unit=" lines", mininterval=1):
-            if line.strip():
-                lines.append(line.strip())
-        status = process.wait()
+        try:
+            for line in tqdm(process.stdout, desc=doing, unit=" lines", mininterval=1):
+                if line.strip():
+                    lines.append(line.strip())
+            status = process.wait()
+        finally:
+            # An interrupt must not leave the tool working.
+            process.kill()
     if status:
         said = " | ".join(lines[-LAST_LINES:])
         raise InputError(f"{doing} failed ({Path(command[0]).name}): {said}")
@@ -96,9 +101,17 @@ def prepare(environment: str) -> Path:
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     digest = hashlib.sha256(requirements.read_bytes() + version.encode()).hexdigest()[:12]
     folder = cache_folder("environments") / f"{environment}-{digest}"
-    if not (folder / "ready").is_file():
-        shutil.rmtree(folder, ignore_errors=True)
-        _install(requirements, folder)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        # Several exports may need it at once; a tool inherits the lock and holds it to its end.
+        with folder.with_suffix(".lock").open("w") as lock:
+            os.set_inheritable(lock.fileno(), True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not (folder / "ready").is_file() or not (folder / "bin" / "python").is_file():
+                shutil.rmtree(folder, ignore_errors=True)
+                _install(requirements, folder)
+    except OSError as error:
+        raise InputError(f"cannot write {folder}: {error.strerror}") from None
     return folder
 
 
@@ -106,20 +119,14 @@ def _install(requirements: Path, folder: Path) -> None:
     count = len(requirements.read_text().split())
     click.echo(f"making {folder} ({count} packages, about 2 GB, once)", err=True)
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
         run_tool([sys.executable, "-m", "venv", folder], "making a virtual environment")
         pip: list[str | Path] = [folder / "bin" / "python", "-m", "pip", "install"]
         pip += ["--disable-pip-version-check", "--progress-bar", "off"]
         # PyTorch first and alone: what needs it must not bring another build.
         torch = [line for line in requirements.read_text().split() if line.startswith("torch==")]
         run_tool([*pip, *torch], "installing PyTorch")
-        run_tool(
-            [*pip, "--no-deps", "-r", requirements],
-            f"installing {requirements.name}",
-        )
+        run_tool([*pip, "--no-deps", "-r", requirements], f"installing {requirements.name}")
         (folder / "ready").touch()
-    except OSError as error:
-        raise InputError(f"cannot write {folder}: {error.strerror}") from None
     finally:
         if not (folder / "ready").is_file():
             shutil.rmtree(folder, ignore_errors=True)

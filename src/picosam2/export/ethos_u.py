@@ -13,6 +13,7 @@ from typing import Any
 
 import ethosu.vela  # noqa: F401  # it runs in a process of its own; here it must be there
 
+from picosam2.errors import InputError
 from picosam2.export.artefact import Artefact, Job
 from picosam2.export.environment import run_tool
 from picosam2.export.litert import export_litert_int8
@@ -82,8 +83,10 @@ def compile_by_vela(source: Path, out: Path, config: VelaConfig) -> dict[str, An
             (row,) = csv.DictReader(file)
     number = {name: float(value) for name, value in row.items() if _is_number(value)}
     left = re.search(r"CPU operators = (\d+)", said)
+    if left is None or int(left.group(1)):
+        raise InputError(f"Vela leaves operators to the CPU: {said[-300:]}")
     return {
-        "cpu_operators": int(left.group(1)) if left else None,
+        "cpu_operators": int(left.group(1)),
         "system_config": row["system_config"],
         "memory_mode": row["memory_mode"],
         "estimate": {

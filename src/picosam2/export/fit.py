@@ -20,6 +20,13 @@ from picosam2.table import ABSENT, Table
 from picosam2.weights import model_path
 
 ROUNDS = 100
+# What a sidecar must say, and what those of some targets must say besides.
+NEEDED = ("target", "model", "bytes", "verification")
+NEEDED_OF = {
+    "ethos-u": ("vela", "estimate", "memory"),
+    "imx500": ("memory",),
+    "c-array": ("memory",),
+}
 # Targets whose memory tools report, and how those lay out activations: padded channels.
 CHANNEL_MULTIPLE = {"ethos-u": 1, "imx500": 32}
 
@@ -64,7 +71,7 @@ def measure_fit(folder: Path) -> list[dict[str, Any]]:
         if target == "ethos-u":
             row |= {"accelerator": sidecar["vela"]["accelerator"]}
             row |= _estimate(sidecar["estimate"])
-        if target in CHANNEL_MULTIPLE:
+        if target in CHANNEL_MULTIPLE and _holds_all_activations(sidecar):
             predicted = peak_memory(network, channel_multiple=CHANNEL_MULTIPLE[target]).bytes
             row["activations"] = _compare(predicted, sidecar["memory"])
         rows.append(row)
@@ -120,10 +127,13 @@ def describe_measurement() -> dict[str, Any]:
 def _read(path: Path) -> tuple[Path, dict[str, Any]]:
     try:
         content = json.loads(path.read_bytes())
-        for key in ("target", "model", "verification"):
-            content[key]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path} is not a description by picosam2 export: {error!r}") from None
+        missing = [key for key in NEEDED if key not in content]
+        missing += [key for key in NEEDED_OF.get(content.get("target"), []) if key not in content]
+        if content.get("target") not in TARGETS or missing:
+            raise ValueError(f"lacks {', '.join(missing)}" if missing else "is of no known target")
+        content["verification"]["mask_iou"]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path} is not a description by picosam2 export: {error}") from None
     return path, content
 
 
@@ -155,6 +165,12 @@ def _estimate(estimate: dict[str, float]) -> dict[str, Any]:
         "latency": "estimated",
         "macs_per_cycle": estimate["macs"] / estimate["cycles"],
     }
+
+
+def _holds_all_activations(sidecar: dict[str, Any]) -> bool:
+    """Whether the tool's figure is of whole tensors: Vela may cut them up, or spill into DRAM."""
+    vela = sidecar.get("vela")
+    return vela is None or (vela["optimise"] == "Performance" and not sidecar["memory"]["dram_kib"])
 
 
 def _compare(predicted: int, memory: dict[str, float]) -> dict[str, float]:

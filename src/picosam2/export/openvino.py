@@ -8,6 +8,7 @@ from typing import Any
 
 import openvino
 
+from picosam2.errors import InputError
 from picosam2.export.artefact import Artefact, Job, nchw_tensors
 from picosam2.export.onnx import write_onnx
 from picosam2.export.onnx_int8 import quantisation, quantise
@@ -37,7 +38,10 @@ def export_openvino_int8(job: Job) -> Artefact:
 
 def _write(model: Path, out: Path, details: dict[str, Any]) -> Artefact:
     # Half precision would round the fp32 model's weights; INT8 ones are small anyway.
-    openvino.save_model(openvino.convert_model(model), out, compress_to_fp16=False)
+    try:
+        openvino.save_model(openvino.convert_model(model), out, compress_to_fp16=False)
+    except RuntimeError as error:
+        raise InputError(f"cannot write {out.name}: {error}; is the disk full?") from None
     deployed = (out.name, out.with_suffix(".bin").name)
     runtime, tensors = OpenVinoRuntime(out), nchw_tensors("batch")
     return Artefact(out, runtime, tensors, deployed=deployed, details=details)

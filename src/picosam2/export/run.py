@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from picosam2.data.coco import CocoFolder
 from picosam2.data.source import Source
 from picosam2.examples import EXAMPLES
@@ -15,6 +17,7 @@ from picosam2.export.sidecar import write_sidecar
 from picosam2.export.targets import TARGETS
 from picosam2.export.verify import MIN_MASK_IOU, compare_answers, measure_drop
 from picosam2.files import new_folder
+from picosam2.prompt import CROP_SIZE
 from picosam2.record import git_commit, versions
 from picosam2.runtime.torch import TorchRuntime
 
@@ -51,10 +54,11 @@ def export_model(
     """
     function, bundled = TARGETS[target].load(), CocoFolder(EXAMPLES)
     fp32 = TorchRuntime.from_file(weights)
-    source = calibration or bundled
-    crops = calibration_crops(source, CALIBRATION_CROPS, seed)
     facts: dict[str, Any] = {"target": target}
+    crops = np.empty((0, CROP_SIZE, CROP_SIZE, 3), np.uint8)
     if TARGETS[target].int8:
+        source = calibration or bundled
+        crops = calibration_crops(source, CALIBRATION_CROPS, seed)
         facts["calibration"] = {
             "folder": source.name,
             "bundled_photographs": calibration is None,

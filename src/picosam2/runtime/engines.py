@@ -101,7 +101,7 @@ def open_runtime(weights: str | Path, engine: str | None, threads: int) -> Runti
 def find_model(weights: str | Path, engine: str) -> Path | None:
     """The file that an engine runs for these weights; None where there is none."""
     suffixes = ENGINES[engine].suffixes
-    paths = BUNDLED.get(str(weights), [Path(weights)])
+    paths = BUNDLED.get(str(weights), [model_path(weights)])
     return next((path for suffix in suffixes for path in paths if path.suffix == suffix), None)
 
 
