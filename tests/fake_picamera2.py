@@ -54,6 +54,7 @@ class Sensor:
         self.regions: list[tuple[int, int, int, int]] = []
         self.overlays: list[np.ndarray | None] = []
         self.config: dict[str, Any] = {}
+        self.busy = self.stuck = False
 
 
 class IMX500:
@@ -104,6 +105,8 @@ class Picamera2:
     def __init__(self, camera_num=0, verbose_console=None, tuning=None, allocator=None) -> None:
         assert self._sensor.network is not None, "IMX500 must come before Picamera2"
         assert camera_num == 1
+        if self._sensor.busy:
+            raise RuntimeError("Camera __init__ sequence did not complete.")
 
     # ruff: noqa: B006
     def create_preview_configuration(
@@ -115,6 +118,8 @@ class Picamera2:
         return {"main": dict(main), "controls": controls, "queue": queue}
 
     def start(self, config=None, show_preview=False) -> None:
+        if self._sensor.stuck:
+            raise RuntimeError("Failed to start camera")
         self._sensor.config, self._sensor.running = config, True
 
     def camera_configuration(self) -> dict:

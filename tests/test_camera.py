@@ -377,6 +377,13 @@ def test_a_replay_writes_overlays_and_a_line_a_frame(tmp_path):
     assert y < 120 < y + height
 
 
+def test_an_earlier_run_is_not_overwritten(tmp_path):
+    (tmp_path / "frames.jsonl").write_text("of an earlier run")
+    result = run("camera", "--replay", PHOTO, "--point", "1,1", "--out", tmp_path)
+    assert_refused(result, "is not empty")
+    assert (tmp_path / "frames.jsonl").read_text() == "of an earlier run"
+
+
 def test_a_folder_is_played_once_by_name(tmp_path, coffee):
     for name, value in (("b.png", 200), ("a.png", 100), ("c.png", 50)):
         Image.new("RGB", (64, 48), (value, 0, 0)).save(tmp_path / name)
@@ -431,10 +438,11 @@ def test_the_ai_camera_segments_shows_and_reports(sensor, network):
 
 
 def test_the_ai_cameras_frames_are_recorded(sensor, network, tmp_path):
+    out = tmp_path / "frames"
     box = ("--box", "1200,200,2700,2300")
-    run("camera", "--network", network, *box, "--frames", "5", "--no-preview", "--out", tmp_path)
-    assert Image.open(tmp_path / "000005.png").size == (1014, 760)
-    first, *_, last = map(json.loads, (tmp_path / "frames.jsonl").read_text().splitlines())
+    run("camera", "--network", network, *box, "--frames", "5", "--no-preview", "--out", out)
+    assert Image.open(out / "000005.png").size == (1014, 760)
+    first, *_, last = map(json.loads, (out / "frames.jsonl").read_text().splitlines())
     assert first["inference_ms"] is None, "the first frames carry no tensor"
     assert (last["inference_ms"], last["dsp_ms"]) == (14.3, 0.9)
     assert last["status"] == "found"
@@ -470,6 +478,16 @@ def test_a_network_that_is_not_ours_is_refused(sensor, network, tmp_path):
     assert_refused(run("camera", "--network", network, "--point", "1,1"), "224×224")
     broken = network.rename(tmp_path / "broken.rpk")
     assert_refused(run("camera", "--network", broken, "--point", "1,1"), "does not start")
+
+
+def test_a_camera_that_others_use_or_that_does_not_start_is_one_line(sensor, network):
+    sensor.busy = True
+    result = run("camera", "--network", network, "--point", "1,1")
+    assert_refused(result, "another program", "did not complete")
+    sensor.busy, sensor.stuck = False, True
+    result = run("camera", "--network", network, "--point", "1,1")
+    assert_refused(result, "does not start", "Failed to start")
+    assert sensor.closed
 
 
 def test_a_prompt_outside_the_sensor_closes_the_camera(sensor, network):

@@ -5,8 +5,12 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
+import importlib.util
 import json
+import re
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import onnx
@@ -18,9 +22,11 @@ from picosam2.cli import main
 from picosam2.errors import InputError
 from picosam2.evaluation.run import choose_objects
 from picosam2.examples import EXAMPLES
+from picosam2.export import environment
 from picosam2.export.environment import run_tool
 from picosam2.graph_memory import peak_memory
 from picosam2.prompt import box_crop, cut
+from picosam2.runtime.engines import open_runtime
 from picosam2.runtime.onnx import OnnxRuntime
 from picosam2.runtime.torch import TorchRuntime
 from picosam2.weights import MODELS, model_path
@@ -163,6 +169,87 @@ def test_a_tool_that_fails_is_quoted():
     command = [sys.executable, "-c", "print('no room on the sensor'); raise SystemExit(1)"]
     with pytest.raises(InputError, match=r"converting failed .*no room on the sensor"):
         run_tool(command, "converting")
+
+
+def test_an_environment_is_made_once_however_many_want_it(tmp_path, monkeypatch):
+    """Two exports at once: the second waits for the first, and finds the environment ready."""
+    made = []
+
+    def slowly(command, doing, **variables):
+        made.append(doing)
+        time.sleep(0.05)
+        (folder() / "bin").mkdir(parents=True, exist_ok=True)
+        (folder() / "bin" / "python").touch()
+
+    def folder():
+        return next(tmp_path.glob("environments/litert-*.lock")).with_suffix("")
+
+    monkeypatch.setenv("PICOSAM2_CACHE", str(tmp_path))
+    monkeypatch.setattr(environment, "run_tool", slowly)
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(environment.prepare, ["litert", "litert"])
+    assert first == second == folder()
+    assert len(made) == 3
+
+
+def test_an_environment_whose_python_is_gone_is_made_again(tmp_path, monkeypatch):
+    def fail(command, doing, **variables):
+        raise InputError("no network")
+
+    monkeypatch.setenv("PICOSAM2_CACHE", str(tmp_path))
+    monkeypatch.setattr(environment, "run_tool", fail)
+    for _ in range(2):
+        with pytest.raises(InputError, match="no network"):
+            environment.prepare("imx500")
+    assert not [path for path in (tmp_path / "environments").iterdir() if path.is_dir()]
+
+
+@pytest.mark.parametrize("content", ["{}", "[]", '{"target": "nope"}', "not json"])
+def test_fit_refuses_what_export_did_not_write(tmp_path, content):
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x" / "picosam2-int8.json").write_text(content)
+    result = CliRunner().invoke(main, ["fit", str(tmp_path)])
+    assert result.exit_code == 2
+    assert "is not a description by picosam2 export" in result.stderr
+    assert "picosam2 export TARGET" in CliRunner().invoke(main, ["fit", "nowhere"]).stderr
+
+
+def test_bench_times_the_models_of_the_package():
+    result = CliRunner().invoke(main, ["bench", "--rounds", "1", "--threads", "1", "--json", "-"])
+    rows = json.loads(result.stdout)
+    assert {"onnx", "torch"} <= {row["engine"] for row in rows}
+    assert (rows[0]["weights"], rows[0]["ratio"], rows[0]["mask_iou"]) == ("fp32", 1, 1)
+    assert all(0 < row["crop_ms"] < row["click_ms"] for row in rows)
+    result = CliRunner().invoke(main, ["bench", "nothing.foo"])
+    assert result.exit_code == 2
+    assert "no engine runs such files" in result.stderr
+
+
+def test_every_name_of_bundled_weights_opens_on_its_engine():
+    for weights, runtime in (
+        ("int8", "OnnxRuntime"), ("fp32", "OnnxRuntime"), ("safetensors", "TorchRuntime")
+    ):  # fmt: skip
+        assert type(open_runtime(weights, None, 1)).__name__ == runtime
+    assert type(open_runtime("fp32", "torch", 1)).__name__ == "TorchRuntime"
+
+
+@pytest.mark.parametrize(
+    ("weights", "engine", "words"),
+    [
+        ("int8", "torch", "torch runs .safetensors files, not int8"),
+        ("int8", "abacus", "unknown engine abacus: choose from auto, onnx"),
+        ("model.xyz", None, "onnx runs .onnx files, not model.xyz"),
+    ],
+)
+def test_an_engine_that_does_not_run_the_weights_is_one_line(weights, engine, words):
+    with pytest.raises(InputError, match=re.escape(words)):
+        open_runtime(weights, engine, 1)
+
+
+def test_an_engine_that_is_not_installed_is_named_with_its_extra(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(InputError, match=re.escape("pip install 'picosam2[openvino]'")):
+        open_runtime("int8", "openvino", 1)
 
 
 def test_the_peak_of_activations_is_that_of_the_last_decoder_block():
