@@ -17,11 +17,14 @@ from picosam2.errors import InputError
 from picosam2.export.artefact import Artefact, Job
 from picosam2.export.litert import export_litert_int8
 from picosam2.images import load_image
+from picosam2.masks import mask_iou
 from picosam2.weights import GOLDEN_CROP
 
 BYTES_A_LINE = 16
 # Cortex-M boards differ a little from this machine's pointer sizes and alignment.
 ARENA_MARGIN = 1.02
+# Its reference kernels round a little differently from XNNPACK's.
+MIN_AGREEMENT = 0.95
 
 
 def export_c_array(job: Job) -> Artefact:
@@ -29,11 +32,21 @@ def export_c_array(job: Job) -> Artefact:
 
     The golden crop is run in TensorFlow Lite Micro's own interpreter, so that a board's answer can
     be compared with what its kernels must give.
+
+    Raises:
+        InputError: TensorFlow Lite Micro cannot run it, or answers otherwise than LiteRT.
     """
     source = export_litert_int8(job)
     content = source.model.read_bytes()
-    golden = (load_image(GOLDEN_CROP) ^ np.uint8(0x80)).view(np.int8)
+    crop = load_image(GOLDEN_CROP)
+    golden = (crop ^ np.uint8(0x80)).view(np.int8)
     logits, iou_logits = run_tflm(content, golden)
+    masks, _ = source.runtime(crop[None])
+    agreement = mask_iou(logits[0, ..., 0] > source.tensors[1]["zero_point"], masks[0] > 0)
+    if agreement < MIN_AGREEMENT:
+        raise InputError(
+            f"TensorFlow Lite Micro's mask has an IoU of {agreement:.2f} with LiteRT's"
+        )
     arena = measure_arena(source.model)
     templates = Environment(
         loader=PackageLoader("picosam2.export", "templates"),
@@ -64,7 +77,11 @@ def export_c_array(job: Job) -> Artefact:
         source.tensors,
         runs=f"{source.model.name}, whose bytes it holds, in LiteRT",
         deployed=(source.model.name,),
-        details={"memory": {"arena_bytes": arena}, "operators": values["operators"]},
+        details={
+            "memory": {"arena_bytes": arena},
+            "operators": values["operators"],
+            "tflm_mask_iou": agreement,
+        },
     )
 
 

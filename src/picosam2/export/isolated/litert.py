@@ -8,9 +8,11 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import flatbuffers
 import litert_torch
 import numpy as np
 import torch
+from ai_edge_litert import schema_py_generated as schema
 from ai_edge_quantizer import calibrator, quantizer, recipe, recipe_manager
 from ai_edge_quantizer.utils import qsv_utils
 from numpy.typing import NDArray
@@ -68,7 +70,24 @@ def quantise(fp32: Path, out: Path, crops: NDArray[np.uint8]) -> None:
     values[INPUT_TENSOR]["min"][:] = 0
     values[INPUT_TENSOR]["max"][:] = 255
     result = quantizer.Quantizer(content, static).quantize(values)
-    out.write_bytes(result.quantized_model)
+    out.write_bytes(with_weights_inside(bytes(result.quantized_model)))
+
+
+def with_weights_inside(content: bytes) -> bytes:
+    """A ``.tflite`` whose constants lie in its buffers.
+
+    The quantiser puts the larger ones behind the flatbuffer, where LiteRT finds them; TensorFlow
+    Lite Micro takes no notice and computes with whatever lies there.
+    """
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    for buffer in model.buffers:
+        if buffer.size:
+            start = buffer.offset
+            buffer.data = np.frombuffer(content[start : start + buffer.size], np.uint8)
+            buffer.offset = buffer.size = 0
+    builder = flatbuffers.Builder(len(content))
+    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
+    return bytes(builder.Output())
 
 
 def main() -> None:
