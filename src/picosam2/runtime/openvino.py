@@ -56,6 +56,9 @@ class OpenVinoRuntime:
             settings["INFERENCE_NUM_THREADS"] = str(threads)
         compiled = openvino.compile_model(_for_crops(model), "CPU", settings)
         self._request = compiled.create_infer_request()
+        # Views of the tensors' memory: passing arrays would take a sixth of the time.
+        self._image = self._request.get_input_tensor(0).data
+        self._outputs = [self._request.get_output_tensor(index).data for index in (0, 1)]
         self.path = path
         self.digest = digest.hexdigest()
 
@@ -63,9 +66,11 @@ class OpenVinoRuntime:
         """See :class:`picosam2.runtime.Runtime`."""
         logits = np.empty(crops.shape[:3], np.float32)
         iou_logits = np.empty(len(crops), np.float32)
-        for row, crop in enumerate(np.ascontiguousarray(crops)):
-            found = self._request.infer([crop[None]], share_inputs=True, share_outputs=True)
-            logits[row], iou_logits[row] = found[0][0, 0], found[1].item()
+        for row, crop in enumerate(crops):
+            self._image[0] = crop
+            self._request.infer()
+            mask, score = self._outputs
+            logits[row], iou_logits[row] = mask[0, 0], score.item()
         return logits, np.reciprocal(1 + np.exp(-iou_logits))
 
 
