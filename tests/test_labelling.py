@@ -29,7 +29,7 @@ from picosam2.labelling.config import LabelConfig
 from picosam2.labelling.pack import join_labels, pack_labels
 from picosam2.labelling.photograph import label_photograph
 from picosam2.labelling.run import label
-from picosam2.labelling.soft import decode_tiles, soft_square, soft_tile, tile_logits
+from picosam2.data.soft import decode_tiles, soft_square, soft_tile, tile_logits
 from picosam2.masks import mask_iou
 
 

@@ -34,6 +34,7 @@ from picosam2.cli.base import NATURAL, POSITIVE
     metavar="SIDE:SHARE,...",
     help="Crop sides in pixels, in order, and their shares of the samples.",
 )
+@click.option("--loss", default="supervised", show_default=True, help="Name of the loss.")
 @click.option("--seed", type=NATURAL, default=0, show_default=True)
 @click.option(
     "--init", type=click.Path(path_type=Path), help="Weights to start from (safetensors)."
@@ -47,6 +48,7 @@ def train(
     batch: int,
     lr: float,
     sizes: str,
+    loss: str,
     seed: int,
     init: Path | None,
     val: Path | None,
@@ -60,5 +62,5 @@ def train(
     from picosam2.training.config import TrainConfig, parse_sizes
     from picosam2.training.run import run_training
 
-    config = TrainConfig(samples, batch, parse_sizes(sizes), lr, seed=seed)
+    config = TrainConfig(samples, batch, parse_sizes(sizes), lr, loss=loss, seed=seed)
     run_training(data, out, config, init, val, processes)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from picosam2.data.rle import box_iou, decode_rle, rle_bbox
 from picosam2.data.schema import Annotation, Record, TeacherMask
 from picosam2.errors import InputError
+from picosam2.data.soft import TILE, decode_tiles
 from picosam2.images import open_image
 
 MIN_TEACHER_IOU = 0.75
@@ -38,10 +39,12 @@ class Photograph:
     Args:
         record: its size, names and objects.
         encoded: its JPEG (or any other image) file.
+        soft: the tiles of the teacher's logits, where a teacher has labelled it.
     """
 
     record: Record
     encoded: Blob
+    soft: Blob | None = None
 
     @property
     def image_id(self) -> int:
@@ -89,6 +92,19 @@ class Photograph:
                 f"{self.width}×{self.height}: repair the annotation file"
             )
         return pixels
+
+    def soft_tiles(self) -> NDArray[np.uint8]:
+        """The teacher's logits around its objects, N×64×64 uint8; empty without labels.
+
+        Raises:
+            InputError: they are damaged.
+        """
+        if self.soft is None:
+            return np.zeros((0, TILE, TILE), np.uint8)
+        try:
+            return decode_tiles(self.soft.read())
+        except (OSError, SyntaxError, ValueError) as error:
+            raise InputError(f"cannot read the soft targets {self.soft}: {error}") from None
 
     def mask(self, annotation: Annotation) -> NDArray[np.bool_]:
         """The mask of one of ``objects``, H×W bool."""

@@ -63,7 +63,7 @@ class ShardFolder:
             for sample in read_shard(shard, self.problems):
                 digest.update(sample.key.encode() + b"\0" + encode_record(sample.record))
                 assert sample.photograph is not None
-                self.photographs.append(Photograph(sample.record, sample.photograph))
+                self.photographs.append(Photograph(sample.record, sample.photograph, sample.soft))
         self.digest = digest.hexdigest()
 
     @property

@@ -8,7 +8,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional as F
 
+from picosam2.data.soft import STEPS_PER_LOGIT, ZERO
 from picosam2.model import IMAGENET_MEAN, IMAGENET_STD
 from picosam2.training.objects import TrainingObjects
 from picosam2.training.sampler import Prompts
@@ -22,19 +24,23 @@ class Batch:
         images: B×3×S×S float32, ImageNet-normalised.
         masks: B×1×S×S float32 in 0..1, the share of each pixel that the object covers.
         area: B float32, pixels that the *whole* object would cover at the crop's scale.
+        teacher: B×1×S×S float32, the teacher's logits in −8..8.
+        teacher_iou: B float32 in 0..1, the teacher's predicted IoU; 0 where there is no teacher.
     """
 
     images: Tensor
     masks: Tensor
     area: Tensor
+    teacher: Tensor
+    teacher_iou: Tensor
 
 
-def cut_crops(objects: TrainingObjects, prompts: Prompts, size: int) -> tuple[Tensor, Tensor]:
+def cut_crops(objects: TrainingObjects, prompts: Prompts, size: int) -> tuple[Tensor, Tensor, Tensor]:
     """Cut the prompts' crops from the photographs and from the objects' masks.
 
     Returns:
         B×3×size×size float32 RGB in 0..255, black outside the photograph, and B×1×size×size
-        float32 mask coverage in 0..1.
+        float32 mask coverage in 0..1, and B×1×size×size float32 logits of the teacher.
     """
     device = objects.images.pixels.device
     step = torch.from_numpy(prompts.side / size).float()
@@ -52,7 +58,12 @@ def cut_crops(objects: TrainingObjects, prompts: Prompts, size: int) -> tuple[Te
     masks = objects.masks.sample(
         torch.from_numpy(prompts.index).to(device), (points - origin).to(device), step.to(device)
     )
-    return images, masks / 255
+    square = torch.from_numpy(objects.tile_square[prompts.index]).float()[:, None, None]
+    place = (points - square[..., :2]) / square[..., 2:] * 2 - 1
+    tiles = objects.tiles[torch.from_numpy(prompts.index).to(device)].float() / STEPS_PER_LOGIT
+    # Zero padding is the least logit: far from its object the teacher says no.
+    soft = F.grid_sample(tiles, place.to(device), align_corners=False) - ZERO / STEPS_PER_LOGIT
+    return images, masks / 255, soft
 
 
 def change_colours(images: Tensor, prompts: Prompts) -> Tensor:
@@ -76,8 +87,9 @@ def change_colours(images: Tensor, prompts: Prompts) -> Tensor:
 
 def make_batch(objects: TrainingObjects, prompts: Prompts, size: int) -> Batch:
     """Cut, recolour and normalise a batch of size×size crops."""
-    images, masks = cut_crops(objects, prompts, size)
+    images, masks, soft = cut_crops(objects, prompts, size)
     images = change_colours(images, prompts)
     mean, std = IMAGENET_MEAN.to(images) * 255, IMAGENET_STD.to(images) * 255
     area = torch.from_numpy(objects.area[prompts.index] * (size / prompts.side) ** 2).to(images)
-    return Batch((images - mean) / std, masks, area)
+    teacher_iou = torch.from_numpy(objects.teacher_iou[prompts.index]).to(images)
+    return Batch((images - mean) / std, masks, area, soft, teacher_iou)

@@ -15,27 +15,45 @@ from torch.nn import functional as F
 from picosam2.training.crops import Batch
 
 
-def supervised(logits: Tensor, batch: Batch) -> Tensor:
-    """½ BCE + ½ Dice against the mask: the ground-truth part of PicoSAM2's loss (section 3).
+def bce_dice(logits: Tensor, target: Tensor) -> Tensor:
+    """½ BCE + ½ Dice: the ground-truth part of PicoSAM2's loss (section 3).
 
-    Dice is 1 − (2 Σpt + 1) / (Σp + Σt + 1) with p the sigmoid of the logits and t the mask.
+    Dice is 1 − (2 Σpt + 1) / (Σp + Σt + 1) with p the sigmoid of the logits and t the target.
 
     Args:
         logits: B×1×S×S float32.
-        batch: its ``masks`` are the target.
+        target: B×1×S×S float32 in 0..1.
 
     Returns:
         B float32.
     """
     dims = (1, 2, 3)
-    bce = F.binary_cross_entropy_with_logits(logits, batch.masks, reduction="none").mean(dims)
+    bce = F.binary_cross_entropy_with_logits(logits, target, reduction="none").mean(dims)
     probability = logits.sigmoid()
-    overlap = (probability * batch.masks).sum(dims)
-    dice = 1 - (2 * overlap + 1) / (probability.sum(dims) + batch.masks.sum(dims) + 1)
+    overlap = (probability * target).sum(dims)
+    dice = 1 - (2 * overlap + 1) / (probability.sum(dims) + target.sum(dims) + 1)
     return 0.5 * bce + 0.5 * dice
 
 
-LOSSES: dict[str, Callable[[Tensor, Batch], Tensor]] = {"supervised": supervised}
+def supervised(logits: Tensor, batch: Batch) -> Tensor:
+    """``bce_dice`` against the object's mask."""
+    return bce_dice(logits, batch.masks)
+
+
+def soft_mix(logits: Tensor, batch: Batch) -> Tensor:
+    """λ ``bce_dice`` against the teacher's sigmoids + (1−λ) ``bce_dice`` against the mask.
+
+    λ is half the teacher's predicted IoU.
+    """
+    share = 0.5 * batch.teacher_iou
+    teacher = bce_dice(logits, batch.teacher.sigmoid())
+    return share * teacher + (1 - share) * bce_dice(logits, batch.masks)
+
+
+LOSSES: dict[str, Callable[[Tensor, Batch], Tensor]] = {
+    "supervised": supervised,
+    "soft_mix": soft_mix,
+}
 
 
 @torch.no_grad()

@@ -9,8 +9,12 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 from tqdm import tqdm
 
+from picosam2.data.photograph import is_sure
+from picosam2.data.schema import Annotation
+from picosam2.data.soft import TILE
 from picosam2.data.source import Source
 from picosam2.errors import InputError
 from picosam2.masks import extent_centre
@@ -36,6 +40,9 @@ class TrainingObjects:
         clicks: N×K×2 float64, centres of pixels on the object, drawn with a probability
             proportional to the distance from the object's edge.
         probability: N float64, how often to draw each object; sums to 1.
+        tiles: N×1×64×64 uint8, the teacher's logits around each object (``picosam2.data.soft``).
+        tile_square: N×3 float64, x0, y0 and side of the part of the photograph a tile covers.
+        teacher_iou: N float64 in 0..1, the teacher's predicted IoU; 0 without a usable answer.
     """
 
     images: Mipmaps
@@ -48,6 +55,9 @@ class TrainingObjects:
     centre: NDArray[np.float64]
     clicks: NDArray[np.float64]
     probability: NDArray[np.float64]
+    tiles: Tensor
+    tile_square: NDArray[np.float64]
+    teacher_iou: NDArray[np.float64]
 
     def __len__(self) -> int:
         return len(self.area)
@@ -55,12 +65,14 @@ class TrainingObjects:
     def share_memory_(self) -> TrainingObjects:
         """Move the pixels to shared memory, so that worker processes read one copy."""
         self.images.share_memory_()
+        self.tiles.share_memory_()
         self.masks.share_memory_()
         return self
 
     def to(self, device: torch.device) -> TrainingObjects:
         """Move the pixels to a device; the prompts are drawn on the host."""
         self.images.to(device)
+        self.tiles = self.tiles.to(device)
         self.masks.to(device)
         return self
 
@@ -79,11 +91,12 @@ def load_objects(folders: list[Source], weights: list[float], seed: int) -> Trai
     rng = np.random.default_rng(seed)
     photographs = [(p, k) for k, folder in enumerate(folders) for p in folder]
     images = Mipmaps([(p.height, p.width) for p, _ in photographs], channels=4)
-    rows, cuts, folder_index = [], [], []
+    rows, cuts, folder_index, soft = [], [], [], []
     for index, (photograph, k) in enumerate(
         tqdm(photographs, desc="decoding photographs", unit="image", mininterval=1)
     ):
         images.put(index, photograph.load())
+        tiles = photograph.soft_tiles()
         for annotation in photograph.objects:
             if annotation.iscrowd:
                 continue
@@ -94,6 +107,7 @@ def load_objects(folders: list[Source], weights: list[float], seed: int) -> Trai
             rows.append((index, photograph.native_scale, *row))
             cuts.append(cut)
             folder_index.append(k)
+            soft.append(_soft_target(annotation, tiles))
     if not rows:
         raise InputError(f"no object with at least {MIN_AREA} pixels: check instances.json")
     masks = Mipmaps([cut.shape for cut in cuts], channels=1)
@@ -114,7 +128,21 @@ def load_objects(folders: list[Source], weights: list[float], seed: int) -> Trai
         centre=centre,
         clicks=clicks,
         probability=probability / probability.sum(),
+        tiles=torch.from_numpy(np.stack([tile for tile, _, _ in soft])[:, None]),
+        tile_square=np.array([square for _, square, _ in soft]),
+        teacher_iou=np.array([iou for _, _, iou in soft]),
     )
+
+
+def _soft_target(
+    annotation: Annotation, tiles: NDArray[np.uint8]
+) -> tuple[NDArray[np.uint8], tuple[float, float, float], float]:
+    """The tile of the teacher's logits, its square, and how much the teacher is sure of it."""
+    if annotation.soft is None:
+        return np.zeros((TILE, TILE), np.uint8), (0.0, 0.0, 1.0), 0.0
+    answer = annotation.teacher[0] if annotation.teacher else annotation
+    iou = answer.predicted_iou if is_sure(answer) else 0.0
+    return tiles[annotation.soft.tile], annotation.soft.square, min(iou or 0.0, 1.0)
 
 
 def _describe(
