@@ -23,13 +23,13 @@ from picosam2.data.photograph import Photograph, is_sure
 from picosam2.data.rle import decode_rle, encode_mask
 from picosam2.data.schema import Annotation, ImageInfo, Record, TeacherMask
 from picosam2.data.shards import Problems, read_shard, writing_shard
+from picosam2.data.soft import decode_tiles, soft_square, soft_tile, tile_logits
 from picosam2.data.source import open_source
 from picosam2.errors import InputError
 from picosam2.labelling.config import LabelConfig
 from picosam2.labelling.pack import join_labels, pack_labels
 from picosam2.labelling.photograph import label_photograph
 from picosam2.labelling.run import label
-from picosam2.data.soft import decode_tiles, soft_square, soft_tile, tile_logits
 from picosam2.masks import mask_iou
 
 

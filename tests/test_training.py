@@ -26,7 +26,7 @@ from picosam2.prompt import Crop, cut
 from picosam2.training.config import TrainConfig, parse_sizes
 from picosam2.training.crops import Batch, change_colours, cut_crops, make_batch
 from picosam2.training.loop import RunOptions, learning_rate, train
-from picosam2.training.losses import iou_loss, supervised, whole_object_iou
+from picosam2.training.losses import LOSSES, bce, iou_loss, soft_target, whole_object_iou
 from picosam2.training.objects import load_objects
 from picosam2.training.processes import launch
 from picosam2.training.run import parse_data
@@ -65,7 +65,7 @@ def test_native_training_crops_are_the_photographs_pixels(objects, examples):
     for index in range(len(objects)):
         photograph = examples.photographs[objects.image_index[index]]
         centre = objects.centre[index]
-        images, _ = cut_crops(objects, upright(objects, index, centre, 96.0), 96)
+        images, _, _ = cut_crops(objects, upright(objects, index, centre, 96.0), 96)
         expected = cut(photograph.load(), Crop(*centre, 96))
         assert np.abs(images[0].permute(1, 2, 0).numpy() - expected).max() < 0.5
 
@@ -74,7 +74,7 @@ def test_shrunk_training_crops_look_like_the_predictors(objects, examples):
     """Halvings read bilinearly differ little from the exact triangle filter."""
     image = examples.photographs[0].load()
     for side in (150.0, 280.0, 400.0):
-        images, _ = cut_crops(objects, upright(objects, 0, (225.0, 150.0), side), 96)
+        images, _, _ = cut_crops(objects, upright(objects, 0, (225.0, 150.0), side), 96)
         difference = images[0].permute(1, 2, 0).numpy() - cut(image, Crop(225, 150, side))
         # The outermost pixels are partly outside the photograph: black in one, not in the other.
         assert np.abs(difference).mean() < 6
@@ -87,7 +87,7 @@ def test_masks_follow_their_photographs(objects, examples):
         centre = objects.centre[index]
         assert tuple(centre) == extent_centre(mask)
         assert objects.area[index] == mask.sum()
-        _, masks = cut_crops(objects, upright(objects, index, centre, 96.0), 96)
+        _, masks, _ = cut_crops(objects, upright(objects, index, centre, 96.0), 96)
         expected = cut(mask[..., None] * np.uint8(255), Crop(*centre, 96))[..., 0] > 127
         assert np.array_equal(masks[0, 0].numpy() > 0.5, expected)
 
@@ -151,19 +151,56 @@ def test_colour_changes_keep_black_padding_black(objects):
     assert changed.max() <= 255
 
 
-def test_supervised_loss_by_hand():
-    """Logits of 0 on a crop whose half is object: BCE ln 2, Dice 1 − (2·2 + 1)/(4 + 4 + 1)."""
+# The student says 0 everywhere; the left half is object; the teacher says log 3 there (a
+# probability of 3/4) and -log 3 elsewhere (1/4).
+BCE, DICE = math.log(2), 1 - (2 * 2 + 1) / (4 + 4 + 1)
+TEACHER_MSE = 0.25**2
+TEACHER_DICE = 1 - (2 * (4 * 0.75 + 4 * 0.25) * 0.5 + 1) / (4 + 4 + 1)
+
+
+def small_batch(share: float) -> Batch:
+    """One crop of 2×4 pixels; ``share`` is the teacher's."""
     masks = torch.zeros(1, 1, 2, 4)
     masks[..., :2] = 1
-    batch = Batch(torch.zeros(1, 3, 2, 4), masks, torch.tensor([4.0]))
-    expected = 0.5 * math.log(2) + 0.5 * (1 - 5 / 9)
-    assert supervised(torch.zeros(1, 1, 2, 4), batch).item() == pytest.approx(expected)
+    teacher = (2 * masks - 1) * math.log(3)
+    area = torch.tensor([4.0])
+    return Batch(torch.zeros(1, 3, 2, 4), masks, area, teacher, torch.tensor([share]))
+
+
+@pytest.mark.parametrize(
+    ("name", "share", "expected"),
+    [
+        ("supervised", 0.8, 0.5 * BCE + 0.5 * DICE),
+        ("paper", 0.8, 0.8 * TEACHER_MSE + 0.2 * (0.5 * BCE + 0.5 * DICE)),
+        ("paper", 0.0, 0.5 * BCE + 0.5 * DICE),
+        ("paper", 1.0, TEACHER_MSE),
+        ("released", 0.8, 0.8 * (TEACHER_MSE + TEACHER_DICE) + 0.2 * (BCE + DICE)),
+        # A constant student's BCE and Dice are the same for every target of the same sum.
+        ("soft", 0.8, 0.5 * BCE + 0.5 * DICE),
+    ],
+)
+def test_losses_by_hand(name, share, expected):
+    loss = LOSSES[name](torch.zeros(1, 1, 2, 4), small_batch(share))
+    assert loss.item() == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize(("share", "inside", "outside"), [(0.8, 0.9, 0.1), (1.0, 0.75, 0.25)])
+def test_the_soft_loss_is_smallest_between_mask_and_teacher(share, inside, outside):
+    """At λ/2 · 3/4 + (1 − λ/2) · 1 inside; where there is no human mask, at the teacher's 3/4."""
+    batch = small_batch(share)
+    best = torch.logit(torch.where(batch.masks > 0, inside, outside))
+    logits = (best + 0.1).requires_grad_()
+    loss = bce(logits, soft_target(batch)).sum()
+    loss.backward()
+    assert (logits.grad > 0).all()
+    assert bce(best, soft_target(batch)).item() < loss.item()
 
 
 def test_the_iou_counts_what_lies_outside_the_crop():
     """A perfect mask of the visible half of an object has an IoU of one half."""
-    masks = torch.ones(1, 1, 4, 4)
-    batch = Batch(torch.zeros(1, 3, 4, 4), masks, torch.tensor([32.0]))
+    batch = dataclasses.replace(
+        small_batch(0.0), masks=torch.ones(1, 1, 4, 4), area=torch.tensor([32.0])
+    )
     iou = whole_object_iou(torch.ones(1, 1, 4, 4), batch)
     assert iou.item() == 0.5
 

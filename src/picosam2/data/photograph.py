@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from picosam2.data.rle import box_iou, decode_rle, rle_bbox
 from picosam2.data.schema import Annotation, Record, TeacherMask
-from picosam2.errors import InputError
 from picosam2.data.soft import TILE, decode_tiles
+from picosam2.errors import InputError
 from picosam2.images import open_image
 
 MIN_TEACHER_IOU = 0.75

@@ -13,8 +13,8 @@ from PIL import Image
 
 from picosam2.data.rle import decode_rle, encode_mask, rle_area, rle_bbox
 from picosam2.data.schema import Annotation, Record, Rle, SoftTarget, TeacherMask
-from picosam2.labelling.config import LabelConfig
 from picosam2.data.soft import encode_tiles, soft_square, soft_tile
+from picosam2.labelling.config import LabelConfig
 from picosam2.masks import mask_iou, most_interior_pixel
 from picosam2.teacher.base import Teacher, best_masks, box_prompts, click_prompts
 

@@ -25,17 +25,20 @@ class Batch:
         masks: B×1×S×S float32 in 0..1, the share of each pixel that the object covers.
         area: B float32, pixels that the *whole* object would cover at the crop's scale.
         teacher: B×1×S×S float32, the teacher's logits in −8..8.
-        teacher_iou: B float32 in 0..1, the teacher's predicted IoU; 0 where there is no teacher.
+        teacher_share: B float32 in 0..1, the teacher's share in the target: its predicted IoU, 0
+            where there is no teacher, 1 where there is nothing else.
     """
 
     images: Tensor
     masks: Tensor
     area: Tensor
     teacher: Tensor
-    teacher_iou: Tensor
+    teacher_share: Tensor
 
 
-def cut_crops(objects: TrainingObjects, prompts: Prompts, size: int) -> tuple[Tensor, Tensor, Tensor]:
+def cut_crops(
+    objects: TrainingObjects, prompts: Prompts, size: int
+) -> tuple[Tensor, Tensor, Tensor]:
     """Cut the prompts' crops from the photographs and from the objects' masks.
 
     Returns:
@@ -91,5 +94,5 @@ def make_batch(objects: TrainingObjects, prompts: Prompts, size: int) -> Batch:
     images = change_colours(images, prompts)
     mean, std = IMAGENET_MEAN.to(images) * 255, IMAGENET_STD.to(images) * 255
     area = torch.from_numpy(objects.area[prompts.index] * (size / prompts.side) ** 2).to(images)
-    teacher_iou = torch.from_numpy(objects.teacher_iou[prompts.index]).to(images)
-    return Batch((images - mean) / std, masks, area, soft, teacher_iou)
+    teacher_share = torch.from_numpy(objects.teacher_share[prompts.index]).to(images)
+    return Batch((images - mean) / std, masks, area, soft, teacher_share)

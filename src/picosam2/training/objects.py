@@ -22,6 +22,8 @@ from picosam2.training.mipmaps import ALIGN, Mipmaps
 
 CLICKS = 32
 MIN_AREA = 16
+# A human mask always counts for something.
+MAX_SHARE = 0.99
 
 
 @dataclass
@@ -42,7 +44,8 @@ class TrainingObjects:
         probability: N float64, how often to draw each object; sums to 1.
         tiles: N×1×64×64 uint8, the teacher's logits around each object (``picosam2.data.soft``).
         tile_square: N×3 float64, x0, y0 and side of the part of the photograph a tile covers.
-        teacher_iou: N float64 in 0..1, the teacher's predicted IoU; 0 without a usable answer.
+        teacher_share: N float64 in 0..1, the teacher's share in the target: its predicted IoU; 0
+            without a usable answer, 1 without a human mask.
     """
 
     images: Mipmaps
@@ -57,7 +60,7 @@ class TrainingObjects:
     probability: NDArray[np.float64]
     tiles: Tensor
     tile_square: NDArray[np.float64]
-    teacher_iou: NDArray[np.float64]
+    teacher_share: NDArray[np.float64]
 
     def __len__(self) -> int:
         return len(self.area)
@@ -65,7 +68,7 @@ class TrainingObjects:
     def share_memory_(self) -> TrainingObjects:
         """Move the pixels to shared memory, so that worker processes read one copy."""
         self.images.share_memory_()
-        self.tiles.share_memory_()
+        self.tiles.share_memory_()  # type: ignore[no-untyped-call]
         self.masks.share_memory_()
         return self
 
@@ -130,19 +133,22 @@ def load_objects(folders: list[Source], weights: list[float], seed: int) -> Trai
         probability=probability / probability.sum(),
         tiles=torch.from_numpy(np.stack([tile for tile, _, _ in soft])[:, None]),
         tile_square=np.array([square for _, square, _ in soft]),
-        teacher_iou=np.array([iou for _, _, iou in soft]),
+        teacher_share=np.array([iou for _, _, iou in soft]),
     )
 
 
 def _soft_target(
     annotation: Annotation, tiles: NDArray[np.uint8]
 ) -> tuple[NDArray[np.uint8], tuple[float, float, float], float]:
-    """The tile of the teacher's logits, its square, and how much the teacher is sure of it."""
+    """The tile of the teacher's logits, its square, and the teacher's share in the target."""
     if annotation.soft is None:
         return np.zeros((TILE, TILE), np.uint8), (0.0, 0.0, 1.0), 0.0
-    answer = annotation.teacher[0] if annotation.teacher else annotation
-    iou = answer.predicted_iou if is_sure(answer) else 0.0
-    return tiles[annotation.soft.tile], annotation.soft.square, min(iou or 0.0, 1.0)
+    if annotation.source == "human":
+        answer = annotation.teacher[0]
+        share = min(answer.predicted_iou, MAX_SHARE) if is_sure(answer) else 0.0
+    else:
+        share = 1.0
+    return tiles[annotation.soft.tile], annotation.soft.square, share
 
 
 def _describe(
