@@ -14,8 +14,10 @@ import time
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 from safetensors.torch import load_file
 
+from picosam2.cli import main
 from picosam2.data.coco import CocoFolder
 from picosam2.data.source import open_source
 from picosam2.errors import InputError
@@ -340,6 +342,15 @@ def test_teacher_masks_are_filtered(data):
 
 
 @pytest.mark.data
+def test_a_loss_must_be_known_and_have_what_it_needs(tmp_path):
+    command = ["train", "--data", str(EXAMPLES), "--out", str(tmp_path / "run"), "--loss"]
+    result = CliRunner().invoke(main, [*command, "abacus"])
+    assert (result.exit_code, "choose from supervised, paper" in result.stderr) == (2, True)
+    result = CliRunner().invoke(main, [*command, "paper"])
+    assert (result.exit_code, "picosam2 label makes them" in result.stderr) == (2, True)
+    assert not (tmp_path / "run").exists()
+
+
 def test_no_training_photograph_is_in_a_validation_folder(data):
     def names(*folders: str) -> set[str]:
         return {p.encoded.path.stem for name in folders for p in CocoFolder(data / name)}

@@ -34,7 +34,12 @@ from picosam2.cli.base import NATURAL, POSITIVE
     metavar="SIDE:SHARE,...",
     help="Crop sides in pixels, in order, and their shares of the samples.",
 )
-@click.option("--loss", default="supervised", show_default=True, help="Name of the loss.")
+@click.option(
+    "--loss",
+    default="supervised",
+    show_default=True,
+    help="supervised; or paper, released or soft, with labels by picosam2 label.",
+)
 @click.option("--seed", type=NATURAL, default=0, show_default=True)
 @click.option(
     "--init", type=click.Path(path_type=Path), help="Weights to start from (safetensors)."

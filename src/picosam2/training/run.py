@@ -16,6 +16,7 @@ from picosam2.output import write_json
 from picosam2.record import data_record, git_commit, versions
 from picosam2.training.config import TrainConfig
 from picosam2.training.loop import RunOptions
+from picosam2.training.losses import LOSSES
 from picosam2.training.objects import load_objects
 from picosam2.training.processes import default_processes, launch
 from picosam2.training.state import STATE_FILE
@@ -47,6 +48,8 @@ def run_training(
     """
     if not 0 < config.lr <= 1:
         raise InputError(f"--lr must be above 0 and at most 1, not {config.lr}")
+    if config.loss not in LOSSES:
+        raise InputError(f"unknown --loss {config.loss}: choose from {', '.join(LOSSES)}")
     processes = processes or default_processes(config.batch)
     if config.batch % processes:
         raise InputError(f"--batch {config.batch} cannot be split over {processes} processes")
@@ -67,6 +70,10 @@ def run_training(
     }
     validator = Validator(open_source(val), out) if val else None
     objects = load_objects(folders, shares, config.seed)
+    if config.loss != "supervised" and not objects.teacher_share.any():
+        raise InputError(
+            f"--loss {config.loss} needs a teacher's labels: picosam2 label makes them"
+        )
     write_json(out / RECORD_FILE, {**run, "starts": [*starts, start]})
     launch(objects, config, RunOptions(out, processes, init), validator)
 
