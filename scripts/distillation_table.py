@@ -2,8 +2,8 @@
 
 python scripts/distillation_table.py --data ../shared/data --labels labels --out runs/table
 
-``labels`` holds ``coco-train`` and ``coco-boxes`` labelled by SAM 2 (``picosam2 teacher join``). Every
-run resumes after a stop, and what is measured is not measured again.
+``labels`` holds ``coco-train`` and ``coco-boxes`` labelled by SAM 2 (``picosam2 teacher join``).
+Every run resumes after a stop, and what is measured is not measured again.
 """
 
 from __future__ import annotations

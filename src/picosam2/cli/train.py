@@ -38,7 +38,7 @@ from picosam2.cli.base import NATURAL, POSITIVE
     "--loss",
     default="supervised",
     show_default=True,
-    help="supervised; or paper, released or soft, with labels by picosam2 label.",
+    help="supervised; or, with labels by picosam2 label: paper, released or soft.",
 )
 @click.option("--seed", type=NATURAL, default=0, show_default=True)
 @click.option(

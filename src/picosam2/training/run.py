@@ -71,9 +71,8 @@ def run_training(
     validator = Validator(open_source(val), out) if val else None
     objects = load_objects(folders, shares, config.seed)
     if config.loss != "supervised" and not objects.teacher_share.any():
-        raise InputError(
-            f"--loss {config.loss} needs a teacher's labels: picosam2 label makes them"
-        )
+        message = "needs a teacher's labels: picosam2 label makes them"
+        raise InputError(f"--loss {config.loss} {message}")
     write_json(out / RECORD_FILE, {**run, "starts": [*starts, start]})
     launch(objects, config, RunOptions(out, processes, init), validator)
 
