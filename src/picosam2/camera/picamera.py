@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from picosam2.camera.base import Frame
 from picosam2.errors import InputError
@@ -129,4 +130,4 @@ def _named(outputs: list[NDArray[np.float32]]) -> tuple[NDArray[np.float32], flo
         shapes = ", ".join(str(output.shape) for output in outputs)
         raise InputError(f"the network's outputs are {shapes}: it is not PicoSAM2")
     logits = by_size[CROP_SIZE**2].reshape(CROP_SIZE, CROP_SIZE).astype(np.float32, copy=False)
-    return logits, float(1 / (1 + np.exp(-by_size[1].item())))
+    return logits, float(expit(by_size[1].item()))

@@ -11,6 +11,7 @@ from executorch.extension.pybindings.portable_lib import _unsafe_reset_threadpoo
 from executorch.runtime import Runtime as ExecuTorch
 from executorch.runtime import Verification
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from picosam2.errors import InputError
 from picosam2.prompt import CROP_SIZE
@@ -67,4 +68,4 @@ class ExecuTorchRuntime:
         for row, image in enumerate(images):
             mask, score = self._method.execute([image[None]])
             logits[row], iou_logits[row] = mask.numpy()[0, 0], score.item()
-        return logits, np.reciprocal(1 + np.exp(-iou_logits))
+        return logits, expit(iou_logits)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from picosam2.errors import InputError
 from picosam2.prompt import CROP_SIZE
@@ -66,7 +67,7 @@ class LiteRtRuntime:
             self._interpreter.invoke()
             logits[row] = self._read(1)[0, ..., 0]
             iou_logits[row] = self._read(2)[0, 0]
-        return logits, np.reciprocal(1 + np.exp(-iou_logits))
+        return logits, expit(iou_logits)
 
     def _quantise(self, crop: NDArray[np.uint8]) -> NDArray[np.float32] | NDArray[np.int8]:
         if self.quantisation[0] is None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from picosam2.errors import InputError
 from picosam2.prompt import CROP_SIZE
@@ -52,4 +53,4 @@ class OnnxRuntime:
         """See :class:`picosam2.runtime.Runtime`."""
         images = np.ascontiguousarray(crops.transpose(0, 3, 1, 2), dtype=np.float32)
         logits, iou_logits = self._session.run(None, {"image": images})
-        return logits[:, 0], 1 / (1 + np.exp(-iou_logits.reshape(-1)))
+        return logits[:, 0], expit(iou_logits.reshape(-1))

@@ -9,6 +9,7 @@ import numpy as np
 import openvino
 from numpy.typing import NDArray
 from openvino.preprocess import PrePostProcessor
+from scipy.special import expit
 
 from picosam2.errors import InputError
 from picosam2.prompt import CROP_SIZE
@@ -71,7 +72,7 @@ class OpenVinoRuntime:
             self._request.infer()
             mask, score = self._outputs
             logits[row], iou_logits[row] = mask[0, 0], score.item()
-        return logits, np.reciprocal(1 + np.exp(-iou_logits))
+        return logits, expit(iou_logits)
 
 
 def _for_crops(model: openvino.Model) -> openvino.Model:
