@@ -15,6 +15,7 @@ from scipy.special import expit
 
 from picosam2.errors import InputError
 from picosam2.prompt import CROP_SIZE
+from picosam2.runtime.files import read_model
 
 INTERFACE = [(1, 3, CROP_SIZE, CROP_SIZE), (1, 1, CROP_SIZE, CROP_SIZE), (1, 1, 1, 1)]
 
@@ -33,10 +34,7 @@ class ExecuTorchRuntime:
     def __init__(self, path: str | Path, threads: int = 0) -> None:
         if threads:
             _unsafe_reset_threadpool(threads)
-        try:
-            content = Path(path).read_bytes()
-        except OSError as error:
-            raise InputError(f"cannot read the model {path}: {error.strerror}") from None
+        content = read_model(path)
         try:
             # Verified whole: ExecuTorch does not look at damaged tables otherwise.
             program = ExecuTorch.get().load_program(

@@ -13,6 +13,7 @@ from scipy.special import expit
 
 from picosam2.errors import InputError
 from picosam2.prompt import CROP_SIZE
+from picosam2.runtime.files import read_model
 
 SHAPES = [(1, CROP_SIZE, CROP_SIZE, 3), (1, CROP_SIZE, CROP_SIZE, 1), (1, 1)]
 
@@ -34,14 +35,12 @@ class LiteRtRuntime:
     """
 
     def __init__(self, path: str | Path, threads: int = 0) -> None:
+        content = read_model(path)
         try:
-            content = Path(path).read_bytes()
             self._interpreter = Interpreter(
                 model_content=content, num_threads=threads or os.cpu_count()
             )
             self._interpreter.allocate_tensors()
-        except OSError as error:
-            raise InputError(f"cannot read the model {path}: {error.strerror}") from None
         except (ValueError, RuntimeError):
             raise InputError(f"{path} is not a LiteRT model, or it is damaged") from None
         found = self._interpreter.get_input_details() + self._interpreter.get_output_details()

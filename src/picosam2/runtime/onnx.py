@@ -11,6 +11,7 @@ from scipy.special import expit
 
 from picosam2.errors import InputError
 from picosam2.prompt import CROP_SIZE
+from picosam2.runtime.files import read_model
 from picosam2.runtime.session import open_session
 
 FLOAT = "tensor(float)"
@@ -33,11 +34,9 @@ class OnnxRuntime:
     """
 
     def __init__(self, path: str | Path, threads: int = 0) -> None:
+        content = read_model(path)
         try:
-            content = Path(path).read_bytes()
             self._session = open_session(content, threads)
-        except OSError as error:
-            raise InputError(f"cannot read the model {path}: {error.strerror}") from None
         # ONNX Runtime's own exceptions share no base class but Exception.
         except Exception:
             raise InputError(f"{path} is not an ONNX model, or it is damaged") from None

@@ -13,6 +13,7 @@ from scipy.special import expit
 
 from picosam2.errors import InputError
 from picosam2.prompt import CROP_SIZE
+from picosam2.runtime.files import read_model
 
 INTERFACE = [
     ("image", [3, CROP_SIZE, CROP_SIZE]),
@@ -35,13 +36,9 @@ class OpenVinoRuntime:
     def __init__(self, path: str | Path, threads: int = 0) -> None:
         path = Path(path)
         files = [path, path.with_suffix(".bin")] if path.suffix == ".xml" else [path]
-        digest = hashlib.sha256()
+        self.digest = hashlib.sha256(b"".join(map(read_model, files))).hexdigest()
         try:
-            for file in files:
-                digest.update(file.read_bytes())
             model = openvino.Core().read_model(path)
-        except OSError as error:
-            raise InputError(f"cannot read the model {error.filename}: {error.strerror}") from None
         # OpenVINO raises RuntimeError and subclasses of Exception alone.
         except Exception:
             raise InputError(f"{path} is not an OpenVINO or ONNX model, or is damaged") from None
@@ -61,7 +58,6 @@ class OpenVinoRuntime:
         self._image = self._request.get_input_tensor(0).data
         self._outputs = [self._request.get_output_tensor(index).data for index in (0, 1)]
         self.path = path
-        self.digest = digest.hexdigest()
 
     def __call__(self, crops: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """See :class:`picosam2.runtime.Runtime`."""
