@@ -48,7 +48,7 @@ def training(data: Path, size: int, batch: int, processes: int, steps: int) -> f
     objects = load_objects([open_source(data)], [1.0], seed=0)
     config = TrainConfig(samples=steps * batch, batch=batch, sizes=((size, 1.0),))
     with tempfile.TemporaryDirectory() as folder:
-        launch(objects, config, RunOptions(Path(folder), processes=processes))
+        launch(objects, config, RunOptions(Path(folder)), processes=processes)
         with (Path(folder) / "log.csv").open(newline="") as file:
             return float(list(csv.DictReader(file))[-1]["samples_per_s"])
 

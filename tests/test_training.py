@@ -33,6 +33,7 @@ from picosam2.training.objects import load_objects
 from picosam2.training.processes import launch
 from picosam2.training.run import parse_data
 from picosam2.training.sampler import Prompts, SamplerConfig, draw_prompts
+from picosam2.training.world import World
 
 SMALL = TrainConfig(
     samples=48,
@@ -225,7 +226,7 @@ def test_the_learning_rate_warms_up_and_falls_to_a_hundredth():
 def test_training_learns_the_example_objects(objects, tmp_path):
     """A small network, trained for some seconds, masks the objects better than at first."""
     config = dataclasses.replace(SMALL, samples=1_600, batch=8, sizes=((32, 1.0),), lr=4e-3)
-    train(0, objects, config, RunOptions(tmp_path))
+    train(World(), objects, config, RunOptions(tmp_path))
     with (tmp_path / "log.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert float(rows[-1]["iou"]) > 1.2 * float(rows[0]["iou"])
@@ -233,15 +234,15 @@ def test_training_learns_the_example_objects(objects, tmp_path):
 
 def test_a_resumed_run_ends_in_the_same_state(objects, tmp_path):
     whole, halves = tmp_path / "whole", tmp_path / "halves"
-    train(0, objects, SMALL, RunOptions(whole))
+    train(World(), objects, SMALL, RunOptions(whole))
     stopped = RunOptions(halves, save_every=3)
 
     def stop(network, step):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train(0, objects, SMALL, dataclasses.replace(stopped, validate_every=4), stop)
-    train(0, objects, SMALL, stopped)
+        train(World(), objects, SMALL, dataclasses.replace(stopped, validate_every=4), stop)
+    train(World(), objects, SMALL, stopped)
     expected, state = (
         load_file(whole / "state.safetensors"),
         load_file(halves / "state.safetensors"),
@@ -249,15 +250,6 @@ def test_a_resumed_run_ends_in_the_same_state(objects, tmp_path):
     assert expected.keys() == state.keys()
     for name, value in expected.items():
         assert torch.equal(value, state[name]), name
-
-
-def test_two_processes_train_and_resume(examples, tmp_path):
-    for samples in (24, 48):
-        config = dataclasses.replace(SMALL, samples=samples)
-        launch(load_objects([examples], [1.0], 0), config, RunOptions(tmp_path, processes=2))
-    assert (tmp_path / "weights.safetensors").is_file()
-    steps = [row["step"] for row in csv.DictReader((tmp_path / "log.csv").open(newline=""))]
-    assert steps == ["3", "6"]
 
 
 def command(*arguments: object) -> list[str]:
@@ -320,17 +312,17 @@ def test_damaged_states_are_refused_in_one_line(objects, tmp_path):
     (tmp_path / "state.safetensors").write_bytes(b"damaged")
     for processes in (1, 2):
         with pytest.raises(InputError, match="remove it to start anew"):
-            launch(objects, SMALL, RunOptions(tmp_path, processes=processes))
+            launch(objects, SMALL, RunOptions(tmp_path), processes=processes)
 
 
 def test_shares_are_given_for_all_folders_or_none():
-    folders, shares = parse_data((f"{EXAMPLES}:0.3", f"{EXAMPLES}:0.7"))
+    folders, shares = parse_data((f"{EXAMPLES}:0.3", f"{EXAMPLES}:0.7"), World())
     assert shares == [0.3, 0.7]
-    _, shares = parse_data((str(EXAMPLES),))
+    _, shares = parse_data((str(EXAMPLES),), World())
     assert shares == [sum(len(p.objects) for p in folders[0])]
     for bad in ((f"{EXAMPLES}:0.3", str(EXAMPLES)), (f"{EXAMPLES}:x",), (f"{EXAMPLES}:0",)):
         with pytest.raises(InputError):
-            parse_data(bad)
+            parse_data(bad, World())
 
 
 @pytest.mark.data

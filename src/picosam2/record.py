@@ -6,11 +6,15 @@ import importlib.metadata
 import platform
 import re
 import subprocess
+from collections.abc import Callable
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 from picosam2.data.photograph import Photograph
-from picosam2.data.source import Source
+from picosam2.data.source import Source, combine_digests
+
+_Facts = tuple[list[str], list[int], bool]
 
 
 def git_commit() -> str | None:
@@ -47,21 +51,35 @@ def versions(*packages: str) -> dict[str, str]:
     return {"python": platform.python_version()} | {n: importlib.metadata.version(n) for n in names}
 
 
-def data_record(folders: list[Source], weights: list[float]) -> list[dict[str, Any]]:
+def data_record(
+    folders: list[Source], weights: list[float], gather: Callable[[_Facts], list[_Facts]]
+) -> list[dict[str, Any]]:
     """Name, digest, sampling weight and image ids of each training folder.
 
     ``coco_ids`` says whether the ids are COCO's, as the photographs' names show.
+
+    Args:
+        folders: of this process.
+        weights: one a folder.
+        gather: gives the facts of every process that holds a part of the folder, by rank.
     """
-    return [
-        {
-            "folder": folder.name,
-            "sha256": folder.digest,
-            "weight": weight,
-            "image_ids": [p.image_id for p in folder],
-            "coco_ids": any(_has_coco_name(p) for p in folder),
-        }
-        for folder, weight in zip(folders, weights, strict=True)
-    ]
+    record = []
+    for folder, weight in zip(folders, weights, strict=True):
+        ids = [p.image_id for p in folder]
+        parts = gather((folder.digests, ids, any(_has_coco_name(p) for p in folder)))
+        # Every process has every so many'th file.
+        rounds = zip_longest(*(digests for digests, _, _ in parts))
+        digests = [digest for files in rounds for digest in files if digest is not None]
+        record.append(
+            {
+                "folder": folder.name,
+                "sha256": combine_digests(digests),
+                "weight": weight,
+                "image_ids": sorted(i for _, ids, _ in parts for i in ids),
+                "coco_ids": any(coco for _, _, coco in parts),
+            }
+        )
+    return record
 
 
 def _has_coco_name(photograph: Photograph) -> bool:

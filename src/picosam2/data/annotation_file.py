@@ -61,6 +61,7 @@ class AnnotationFile:
             for record, place in zip(coco_records(coco, path), places, strict=True)
         ]
         self.digest = hashlib.sha256(content).hexdigest()
+        self.digests = [self.digest]
 
     @property
     def location(self) -> str:

@@ -41,12 +41,13 @@ class CocoFolder:
 
     Args:
         path: the folder.
+        part: which of its photographs.
 
     Raises:
         InputError: the folder or its annotation file is missing or not COCO's format.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, part: slice = slice(None)) -> None:
         self.path = Path(path)
         annotation_file = self.path / "instances.json"
         if not annotation_file.is_file():
@@ -63,8 +64,10 @@ class CocoFolder:
         self.photographs = [
             Photograph(record, FileBlob(self.path / "images" / record.image.file_name))
             for record in coco_records(coco, self.path)
-        ]
+        ][part]
         self.digest = digest.hexdigest()
+        # Of the parts of a folder, the first speaks for its one file.
+        self.digests = [] if part.start else [self.digest]
 
     @property
     def location(self) -> str:

@@ -17,6 +17,8 @@ from picosam2.data.records import encode_record
 from picosam2.data.shards import Problems, find_shards, read_shard
 from picosam2.data.storage import is_address
 
+ALL = slice(None)
+
 
 class Source(Protocol):
     """Annotated photographs in a fixed order; iterating reads no pixels."""
@@ -30,8 +32,12 @@ class Source(Protocol):
         """What the record of a run calls it."""
 
     @property
+    def digests(self) -> list[str]:
+        """SHA-256 of the annotations of each of its files."""
+
+    @property
     def digest(self) -> str:
-        """SHA-256 of its annotations."""
+        """SHA-256 of all its annotations: :func:`combine_digests` of ``digests``."""
 
     @property
     def photographs(self) -> list[Photograph]:
@@ -46,25 +52,34 @@ class ShardFolder:
 
     Args:
         location: folder or tar, a path or an address on any file system of ``fsspec``.
+        part: which of the shards, in the order of their names.
+
+    Attributes:
         problems: what was left out; the caller says so.
 
     Raises:
         InputError: there are no shards, or they cannot be read.
     """
 
-    def __init__(self, location: str | Path) -> None:
+    def __init__(self, location: str | Path, part: slice = ALL) -> None:
         self.location = str(location)
         self.problems = Problems()
-        self.shards = find_shards(self.location)
+        self.shards = find_shards(self.location)[part]
         self.photographs: list[Photograph] = []
-        digest = hashlib.sha256()
+        self.digests: list[str] = []
         bar = tqdm(self.shards, desc="indexing shards", unit="shard", delay=2)
         for shard in bar:
+            digest = hashlib.sha256()
             for sample in read_shard(shard, self.problems):
                 digest.update(sample.key.encode() + b"\0" + encode_record(sample.record))
                 assert sample.photograph is not None
                 self.photographs.append(Photograph(sample.record, sample.photograph, sample.soft))
-        self.digest = digest.hexdigest()
+            self.digests.append(digest.hexdigest())
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all annotations."""
+        return combine_digests(self.digests)
 
     @property
     def name(self) -> str:
@@ -78,18 +93,29 @@ class ShardFolder:
         return iter(self.photographs)
 
 
-def open_source(location: str | Path) -> Source:
+def combine_digests(digests: list[str]) -> str:
+    """One digest for the files of a source; that of a single file stays as it is."""
+    return (
+        digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
+    )
+
+
+def open_source(location: str | Path, part: slice = ALL) -> Source:
     """Open a folder in COCO format, a folder of shards or one shard.
 
     What had to be left out of shards is said on standard error.
+
+    Args:
+        location: path, or address on any file system of ``fsspec``.
+        part: which shards to open, or which photographs of a folder in COCO format.
 
     Raises:
         InputError: it is none of these, or cannot be read.
     """
     path = Path(location)
     if not is_address(str(location)) and path.suffix != ".tar" and not any(path.glob("*.tar")):
-        return CocoFolder(path)
-    folder = ShardFolder(location)
+        return CocoFolder(path, part)
+    folder = ShardFolder(location, part)
     say_problems(folder.problems)
     return folder
 

@@ -12,9 +12,7 @@ from typing import Any, cast
 
 import numpy as np
 import torch
-import torch.distributed as dist
 from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
@@ -27,6 +25,7 @@ from picosam2.training.losses import LOSSES, iou_loss, whole_object_iou
 from picosam2.training.objects import TrainingObjects
 from picosam2.training.sampler import draw_prompts
 from picosam2.training.state import STATE_FILE, load_state, save_state
+from picosam2.training.world import World
 
 WEIGHTS_FILE = "weights.safetensors"
 Validation = Callable[[PicoSAM2, int], dict[str, float]]
@@ -37,15 +36,13 @@ class RunOptions:
     """How a run is carried out; none of these changes what is drawn.
 
     Args:
-        out: folder of the run.
-        processes: worker processes, each with one thread on a CPU.
+        out: folder of the run; all processes need it.
         init: safetensors weights to start from; None for random ones.
         save_every: steps between two saved states.
         validate_every: steps between two validations.
     """
 
     out: Path
-    processes: int = 1
     init: Path | None = None
     save_every: int = 100
     validate_every: int = 2000
@@ -110,23 +107,37 @@ def compute_loss(
     return mask_loss + config.iou_weight * predicted_iou_loss, figures
 
 
+def draw_batch(world: World, objects: TrainingObjects, config: TrainConfig, step: int) -> Batch:
+    """This process's part of a step's batch.
+
+    Processes that hold the same photographs draw the same prompts and take turns, so that a step
+    sees the same crops whatever their number; those with their own photographs draw from these.
+    """
+    size = config.size_at(step)
+    if world.own_photographs:
+        rng = np.random.default_rng([config.seed, step, world.rank])
+        prompts = draw_prompts(objects, config.batch // world.size, rng, config.sampler)
+    else:
+        rng = np.random.default_rng([config.seed, step])
+        prompts = draw_prompts(objects, config.batch, rng, config.sampler)
+        prompts = prompts.part(world.rank, world.size)
+    return make_batch(objects, prompts, size)
+
+
 def train(
-    rank: int,
+    world: World,
     objects: TrainingObjects,
     config: TrainConfig,
     options: RunOptions,
     validation: Validation | None = None,
-    rendezvous: str | None = None,
 ) -> None:
     """Run or resume a training; called once in every process.
 
-    Every process draws the same prompts from (seed, step) and takes its share of them, so that a
-    step sees the same crops whatever the number of processes, and a resumed run goes on as if
-    it had never stopped.
+    A resumed run goes on as if it had never stopped, with any number of processes: what is drawn
+    depends on (seed, step), see :func:`draw_batch`.
     """
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if device.type == "cpu" and options.processes > 1:
-        torch.set_num_threads(1)
+    world.join()
+    device = world.device
     torch.manual_seed(config.seed)
     state_file = options.out / STATE_FILE
     resume = state_file.is_file()
@@ -137,13 +148,8 @@ def train(
     average = AveragedModel(network, avg_fn=ema_update(config.ema_decay), use_buffers=True)
     optimizer = make_optimizer(network, config)
     step = load_state(state_file, network, average, optimizer) if resume else 0
-    parallel: nn.Module = network
-    if options.processes > 1:
-        dist.init_process_group(
-            "gloo", init_method=rendezvous, rank=rank, world_size=options.processes
-        )
-        parallel = DistributedDataParallel(network, gradient_as_bucket_view=True)
-    log = Log(options.out, step) if rank == 0 else None
+    parallel = world.parallel(network)
+    log = Log(options.out, step) if world.rank == 0 else None
     bar = tqdm(
         total=config.steps,
         initial=step,
@@ -165,10 +171,7 @@ def train(
     while step < config.steps:
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(config, step)
-        rng = np.random.default_rng([config.seed, step])
-        prompts = draw_prompts(objects, config.batch, rng, config.sampler)
-        size = config.size_at(step)
-        batch = make_batch(objects, prompts.part(rank, options.processes), size)
+        batch = draw_batch(world, objects, config, step)
         loss, figures = compute_loss(parallel, batch, config, device)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -184,6 +187,7 @@ def train(
             count, now = step - last_step, time.perf_counter()
             row: dict[str, Any] = {k: v / count for k, v in sums.items()}
             rate = count * config.batch / (now - last_time)
+            size = batch.images.shape[-1]
             row |= {"step": step, "samples": step * config.batch, "size": size}
             log.add(row | {"lr": optimizer.param_groups[0]["lr"], "samples_per_s": rate})
             bar.set_postfix(
@@ -198,5 +202,4 @@ def train(
     bar.close()
     if log is not None:
         log.writer.close()
-    if dist.is_initialized():
-        dist.barrier()
+    world.gather(step)

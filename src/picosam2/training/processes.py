@@ -16,6 +16,7 @@ from picosam2.errors import InputError
 from picosam2.training.config import TrainConfig
 from picosam2.training.loop import RunOptions, Validation, train
 from picosam2.training.objects import TrainingObjects
+from picosam2.training.world import World
 
 
 def launch(
@@ -23,6 +24,7 @@ def launch(
     config: TrainConfig,
     options: RunOptions,
     validation: Validation | None = None,
+    processes: int = 1,
 ) -> None:
     """Start the worker processes and wait for them; a single one trains right here.
 
@@ -32,17 +34,17 @@ def launch(
     Raises:
         InputError: a worker refused its input.
     """
-    if options.processes == 1:
-        train(0, objects, config, options, validation)
+    if processes == 1:
+        train(World(), objects, config, options, validation)
         return
     # glibc otherwise returns every large activation to the kernel and faults it in again.
     os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(2**32))
     os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", str(2**33))
     with tempfile.TemporaryDirectory() as folder:
         shared = Path(folder)
-        args = (objects.share_memory_(), config, options, validation, shared)
+        args = (processes, objects.share_memory_(), config, options, validation, shared)
         context = torch.multiprocessing.spawn(  # type: ignore[attr-defined, no-untyped-call]
-            _worker, args, nprocs=options.processes, join=False
+            _worker, args, nprocs=processes, join=False
         )
         try:
             while not context.join():
@@ -58,12 +60,11 @@ def launch(
 
 
 def default_processes(batch: int) -> int:
-    """One process for each usable core, as far as they share the batch evenly; one on a GPU."""
-    if torch.cuda.is_available():
-        return 1
+    """One process for each GPU or usable core, as far as they share the batch evenly."""
     affinity = getattr(os, "sched_getaffinity", None)
     cores = len(affinity(0)) if affinity else os.cpu_count() or 1
-    return max(n for n in range(1, cores + 1) if batch % n == 0)
+    most = torch.cuda.device_count() or cores
+    return max(n for n in range(1, most + 1) if batch % n == 0)
 
 
 def _refusal(shared: Path) -> Path:
@@ -72,6 +73,7 @@ def _refusal(shared: Path) -> Path:
 
 def _worker(
     rank: int,
+    processes: int,
     objects: TrainingObjects,
     config: TrainConfig,
     options: RunOptions,
@@ -83,7 +85,8 @@ def _worker(
     # tqdm's own lock is a semaphore, which os._exit would leave behind.
     tqdm.set_lock(threading.RLock())
     try:
-        train(rank, objects, config, options, validation, f"file://{shared}/rendezvous")
+        world = World(rank, processes, rank, f"file://{shared}/rendezvous")
+        train(world, objects, config, options, validation)
         # All is on disk and every process is here: gloo's own teardown can wait for ever.
         os._exit(0)
     except (InputError, OSError) as error:

@@ -15,12 +15,13 @@ from picosam2.errors import InputError
 from picosam2.output import write_json
 from picosam2.record import data_record, git_commit, versions
 from picosam2.training.config import TrainConfig
-from picosam2.training.loop import RunOptions
+from picosam2.training.loop import RunOptions, train
 from picosam2.training.losses import LOSSES
 from picosam2.training.objects import load_objects
 from picosam2.training.processes import default_processes, launch
 from picosam2.training.state import STATE_FILE
 from picosam2.training.validation import Validator
+from picosam2.training.world import World, torchrun_world
 
 RECORD_FILE = "run.json"
 
@@ -41,58 +42,89 @@ def run_training(
         config: what the run is.
         init: weights to start from.
         val: folder to validate on.
-        processes: worker processes; one a core when None.
+        processes: worker processes; one a core when None. Under ``torchrun`` it has started them,
+            and each opens its own part of the data.
 
     Raises:
-        InputError: bad data, or ``out`` holds a run of other data or another configuration.
+        InputError: bad options or data, or ``out`` holds a run of other data or with another
+            configuration.
     """
     if not 0 < config.lr <= 1:
         raise InputError(f"--lr must be above 0 and at most 1, not {config.lr}")
     if config.loss not in LOSSES:
         raise InputError(f"unknown --loss {config.loss}: choose from {', '.join(LOSSES)}")
-    processes = processes or default_processes(config.batch)
-    if config.batch % processes:
-        raise InputError(f"--batch {config.batch} cannot be split over {processes} processes")
-    folders, shares = parse_data(data)
+    torchrun = torchrun_world()
+    if torchrun and processes:
+        raise InputError("torchrun sets the number of processes: leave out --processes")
+    world = torchrun or World()
+    count = world.size if torchrun else processes or default_processes(config.batch)
+    if config.batch % count:
+        raise InputError(f"--batch {config.batch} cannot be split over {count} processes")
+    world.join()
+    folders, shares = parse_data(data, world)
     if init:
         config = replace(config, model=load_weights(init).config)
     run = {
         "config": config.to_dict(),
         "init_sha256": hashlib.sha256(init.read_bytes()).hexdigest() if init else None,
-        "data": data_record(folders, shares),
+        "data": data_record(folders, shares, world.gather),
     }
     starts = _earlier_starts(out, run) if (out / STATE_FILE).is_file() else []
     start = {
         "versions": versions("torch", "numpy", "opencv-python-headless", "pycocotools"),
         "commit": git_commit(),
         "processor": platform.processor() or platform.machine(),
-        "processes": processes,
+        "processes": count,
     }
-    validator = Validator(open_source(val), out) if val else None
+    first = world.rank == 0
+    validator = Validator(open_source(val), out) if val and first else None
     objects = load_objects(folders, shares, config.seed)
-    if config.loss != "supervised" and not objects.teacher_share.any():
+    taught = any(world.gather(bool(objects.teacher_share.any())))
+    if config.loss != "supervised" and not taught:
         message = "needs a teacher's labels: picosam2 label makes them"
         raise InputError(f"--loss {config.loss} {message}")
-    write_json(out / RECORD_FILE, {**run, "starts": [*starts, start]})
-    launch(objects, config, RunOptions(out, processes, init), validator)
+    if first:
+        write_json(out / RECORD_FILE, {**run, "starts": [*starts, start]})
+    options = RunOptions(out, init)
+    if torchrun:
+        train(world, objects, config, options, validator)
+    else:
+        launch(objects, config, options, validator, count)
 
 
-def parse_data(data: tuple[str, ...]) -> tuple[list[Source], list[float]]:
-    """Folders and their shares from ``DIR`` or ``DIR:SHARE``; without shares, by their objects."""
+def parse_data(data: tuple[str, ...], world: World) -> tuple[list[Source], list[float]]:
+    """This process's folders, and their shares in the samples.
+
+    Args:
+        data: ``DIR`` or ``DIR:SHARE``; without shares they are as the folders' objects.
+        world: says which part of each folder to open.
+
+    Raises:
+        InputError: a share is no positive number, or a folder is missing or broken or has no
+            part for some process.
+    """
     parts = [name.rpartition(":") for name in data]
     given = [bool(folder) for folder, _, _ in parts]
     if any(given) and not all(given):
         raise InputError("give every --data a share (DIR:SHARE) or none")
     if not any(given):
-        folders = [open_source(name) for name in data]
-        return folders, [float(sum(len(p.objects) for p in folder)) for folder in folders]
+        folders = [_open_part(name, world) for name in data]
+        objects = [sum(len(p.objects) for p in folder) for folder in folders]
+        return folders, [float(sum(world.gather(count))) for count in objects]
     try:
         shares = [float(share) for _, _, share in parts]
     except ValueError:
         raise InputError(f"a share must be a number: {' '.join(data)}") from None
     if not all(0 < share < float("inf") for share in shares):
         raise InputError(f"a share must be above 0: {' '.join(data)}")
-    return [open_source(folder) for folder, _, _ in parts], shares
+    return [_open_part(folder, world) for folder, _, _ in parts], shares
+
+
+def _open_part(location: str, world: World) -> Source:
+    source = open_source(location, world.part)
+    if not min(world.gather(len(source))):
+        raise InputError(f"{location} has fewer shards than there are processes: use smaller ones")
+    return source
 
 
 def _earlier_starts(out: Path, run: dict[str, Any]) -> list[Any]:

@@ -1,0 +1,80 @@
+"""Which of the processes that train together this one is."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+import torch.distributed as dist
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True)
+class World:
+    """One of ``size`` processes that train one network on equal parts of every batch.
+
+    Args:
+        rank: of this process, 0 ≤ rank < size; 0 writes the files of the run.
+        size: number of processes.
+        local_rank: of this process on its machine: the GPU that it takes.
+        rendezvous: where they find each other, as ``torch.distributed`` has it.
+        own_photographs: whether every process holds its own part of the photographs and draws
+            from these; otherwise all hold all of them and share one draw.
+    """
+
+    rank: int = 0
+    size: int = 1
+    local_rank: int = 0
+    rendezvous: str = "env://"
+    own_photographs: bool = False
+
+    @property
+    def device(self) -> torch.device:
+        """This process's GPU, or the CPU where there is none."""
+        if torch.cuda.is_available():
+            return torch.device("cuda", self.local_rank)
+        return torch.device("cpu")
+
+    @property
+    def part(self) -> slice:
+        """Which of the shards (or photographs of a folder in COCO format) are this process's."""
+        return slice(self.rank, None, self.size) if self.own_photographs else slice(None)
+
+    def join(self) -> None:
+        """Meet the others: NCCL between GPUs, gloo between CPUs."""
+        if self.device.type == "cuda":
+            torch.cuda.set_device(self.device)
+        elif self.size > 1:
+            torch.set_num_threads(1)
+        if self.size > 1 and not dist.is_initialized():
+            backend = "cpu:gloo,cuda:nccl" if self.device.type == "cuda" else "gloo"
+            dist.init_process_group(
+                backend, init_method=self.rendezvous, rank=self.rank, world_size=self.size
+            )
+
+    def gather(self, value: Value) -> list[Value]:
+        """The value of every process, by rank; each must ask."""
+        if self.size == 1:
+            return [value]
+        values: list[Value] = [value] * self.size
+        dist.all_gather_object(values, value)
+        return values
+
+    def parallel(self, network: nn.Module) -> nn.Module:
+        """The network, its gradients averaged over the processes."""
+        if self.size == 1:
+            return network
+        return DistributedDataParallel(network, gradient_as_bucket_view=True)
+
+
+def torchrun_world() -> World | None:
+    """This process's place where ``torchrun`` started it; None where it did not."""
+    if not dist.is_torchelastic_launched():
+        return None
+    rank, size, local = (int(os.environ[k]) for k in ("RANK", "WORLD_SIZE", "LOCAL_RANK"))
+    return World(rank, size, local, own_photographs=True)
