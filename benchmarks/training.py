@@ -17,8 +17,9 @@ from picosam2.data.source import open_source
 from picosam2.model import PicoSAM2
 from picosam2.training.config import TrainConfig
 from picosam2.training.crops import make_batch
-from picosam2.training.loop import compute_loss, make_optimizer
+from picosam2.training.loop import compute_loss
 from picosam2.training.objects import load_objects
+from picosam2.training.optimizers import make_optimizers
 from picosam2.training.sampler import draw_prompts
 
 PHASES = ("draw prompts", "cut crops", "forward", "backward", "optimiser")
@@ -36,7 +37,7 @@ def main() -> None:
     config, device = TrainConfig(), torch.device("cpu")
     objects = load_objects([open_source(arguments.data)], [1.0], seed=0)
     network = PicoSAM2().to(memory_format=torch.channels_last).train()
-    optimizer = make_optimizer(network, config)
+    optimizers = make_optimizers(network, config)
     print("| crop | " + " | ".join(f"{phase}, ms" for phase in PHASES) + " | data | samples/s |")
     print("|---" * (len(PHASES) + 3) + "|")
     for size in arguments.sizes:
@@ -50,11 +51,12 @@ def main() -> None:
             marks.append(time.perf_counter())
             loss, _ = compute_loss(network, batch, config, device)
             marks.append(time.perf_counter())
-            optimizer.zero_grad(set_to_none=True)
+            network.zero_grad(set_to_none=True)
             loss.backward()
             marks.append(time.perf_counter())
             nn.utils.clip_grad_norm_(network.parameters(), config.clip_norm)
-            optimizer.step()
+            for optimizer in optimizers:
+                optimizer.step()
             marks.append(time.perf_counter())
             times.append(np.diff(marks) * 1000)
         phases = np.median(times[2:], axis=0)

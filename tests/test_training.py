@@ -23,13 +23,14 @@ from picosam2.data.source import open_source
 from picosam2.errors import InputError
 from picosam2.examples import EXAMPLES
 from picosam2.masks import extent_centre
-from picosam2.model import ModelConfig
+from picosam2.model import ModelConfig, PicoSAM2
 from picosam2.prompt import Crop, cut
 from picosam2.training.config import TrainConfig, parse_sizes
 from picosam2.training.crops import Batch, change_colours, cut_crops, make_batch
 from picosam2.training.loop import RunOptions, learning_rate, train
 from picosam2.training.losses import LOSSES, bce, iou_loss, soft_target, whole_object_iou
 from picosam2.training.objects import load_objects
+from picosam2.training.optimizers import make_optimizers
 from picosam2.training.processes import launch
 from picosam2.training.run import parse_data
 from picosam2.training.sampler import Prompts, SamplerConfig, draw_prompts
@@ -221,6 +222,25 @@ def test_the_learning_rate_warms_up_and_falls_to_a_hundredth():
     assert max(rates) == pytest.approx(config.lr)
     assert rates.index(max(rates)) == 99
     assert rates[-1] == pytest.approx(0.01 * config.lr, rel=0.01)
+
+
+def test_muon_moves_kernels_along_orthogonal_directions():
+    """The step of a mixing kernel has singular values of one size; the others are AdamW's."""
+    torch.manual_seed(0)
+    network = PicoSAM2(SMALL.model).to(memory_format=torch.channels_last)
+    before = {name: p.detach().clone() for name, p in network.named_parameters()}
+    logits, iou = network(torch.randn(2, 3, 32, 32))
+    (logits.square().mean() + iou.mean()).backward()
+    optimizers = make_optimizers(network, SMALL)
+    for optimizer in optimizers:
+        optimizer.step()
+    steps = {name: p.detach() - before[name] for name, p in network.named_parameters()}
+    matrix = steps["downs.1.weight"].permute(0, 2, 3, 1).flatten(1)
+    # Five Newton-Schulz iterations bring them to 0.7..1.2 or so.
+    expected = 0.2 * SMALL.lr * math.sqrt(max(matrix.shape))
+    assert (torch.linalg.svdvals(matrix) / expected - 1).abs().max() < 0.5
+    assert all(step.abs().max() > 0 for step in steps.values())
+    assert len(optimizers[0].param_groups[0]["params"]) == 9
 
 
 def test_training_learns_the_example_objects(objects, tmp_path):

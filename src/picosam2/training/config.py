@@ -19,7 +19,7 @@ class TrainConfig:
         batch: crops a step, over all processes together.
         sizes: (crop side, share of the samples), in order: small crops first are several times
             faster, the last part at 96 pixels adapts the network to its real input.
-        lr: peak learning rate of AdamW; warms up, then a cosine to ``final_lr`` times it.
+        lr: peak learning rate of Muon and AdamW; warms up, then a cosine to ``final_lr`` times it.
         ema_decay: of the weights that are validated and shipped (BatchNorm statistics too).
         iou_weight: weight of the predicted-IoU loss.
         loss: a name in ``picosam2.training.losses.LOSSES``.

@@ -23,6 +23,7 @@ from picosam2.training.crops import Batch, make_batch
 from picosam2.training.log import Log
 from picosam2.training.losses import LOSSES, iou_loss, whole_object_iou
 from picosam2.training.objects import TrainingObjects
+from picosam2.training.optimizers import make_optimizers
 from picosam2.training.sampler import draw_prompts
 from picosam2.training.state import STATE_FILE, load_state, save_state
 from picosam2.training.world import World
@@ -56,17 +57,6 @@ def learning_rate(config: TrainConfig, step: int) -> float:
     progress = (step - warmup) / max(1, config.steps - warmup)
     cosine = 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
     return config.lr * (config.final_lr + (1 - config.final_lr) * cosine)
-
-
-def make_optimizer(network: nn.Module, config: TrainConfig) -> torch.optim.AdamW:
-    """AdamW; biases and BatchNorm parameters are not decayed."""
-    decayed = [p for p in network.parameters() if p.ndim > 1]
-    plain = [p for p in network.parameters() if p.ndim <= 1]
-    groups = [
-        {"params": decayed, "weight_decay": config.weight_decay},
-        {"params": plain, "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=config.lr, fused=True)
 
 
 def ema_update(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
@@ -146,8 +136,8 @@ def train(
     network.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     objects.to(device)
     average = AveragedModel(network, avg_fn=ema_update(config.ema_decay), use_buffers=True)
-    optimizer = make_optimizer(network, config)
-    step = load_state(state_file, network, average, optimizer) if resume else 0
+    optimizers = make_optimizers(network, config)
+    step = load_state(state_file, network, average, optimizers) if resume else 0
     parallel = world.parallel(network)
     log = Log(options.out, step) if world.rank == 0 else None
     bar = tqdm(
@@ -163,20 +153,22 @@ def train(
         return cast(PicoSAM2, average.module)
 
     def save() -> None:
-        save_state(state_file, network, average, optimizer, step)
+        save_state(state_file, network, average, optimizers, step)
         save_weights(options.out / WEIGHTS_FILE, averaged())
 
     sums: dict[str, float] = {}
     last_time, last_step = time.perf_counter(), step
     while step < config.steps:
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(config, step)
+        lr = learning_rate(config, step)
+        for group in (group for optimizer in optimizers for group in optimizer.param_groups):
+            group["lr"] = lr
         batch = draw_batch(world, objects, config, step)
         loss, figures = compute_loss(parallel, batch, config, device)
-        optimizer.zero_grad(set_to_none=True)
+        network.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(network.parameters(), config.clip_norm)
-        optimizer.step()
+        for optimizer in optimizers:
+            optimizer.step()
         step += 1
         if log is None:
             continue
@@ -189,7 +181,7 @@ def train(
             rate = count * config.batch / (now - last_time)
             size = batch.images.shape[-1]
             row |= {"step": step, "samples": step * config.batch, "size": size}
-            log.add(row | {"lr": optimizer.param_groups[0]["lr"], "samples_per_s": rate})
+            log.add(row | {"lr": lr, "samples_per_s": rate})
             bar.set_postfix(
                 loss=f"{row['loss']:.3f}", iou=f"{row['iou']:.3f}", rate=f"{rate:.0f}/s"
             )

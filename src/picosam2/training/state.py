@@ -16,20 +16,25 @@ STATE_FILE = "state.safetensors"
 
 
 def save_state(
-    path: Path, network: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer, step: int
+    path: Path,
+    network: nn.Module,
+    average: nn.Module,
+    optimizers: list[torch.optim.Optimizer],
+    step: int,
 ) -> None:
     """Write all that :func:`load_state` needs to go on exactly where the run stood."""
     tensors: dict[str, Tensor] = {}
     for prefix, module in (("network", network), ("average", average)):
         tensors |= {f"{prefix}.{k}": v for k, v in module.state_dict().items()}
-    for index, state in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{index}.{k}": v for k, v in state.items()}
+    for number, optimizer in enumerate(optimizers):
+        for index, state in optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer{number}.{index}.{k}": v for k, v in state.items()}
     tensors = {k: v.detach().contiguous().cpu().clone() for k, v in tensors.items()}
     save_tensors(path, tensors, {"step": str(step)})
 
 
 def load_state(
-    path: Path, network: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer
+    path: Path, network: nn.Module, average: nn.Module, optimizers: list[torch.optim.Optimizer]
 ) -> int:
     """Restore a run from :func:`save_state`'s file.
 
@@ -45,21 +50,26 @@ def load_state(
         tensors = load_file(path)
         for prefix, module in (("network", network), ("average", average)):
             module.load_state_dict(_part(tensors, prefix))
-        state: dict[int, dict[str, Tensor]] = {}
-        for key, value in _part(tensors, "optimizer").items():
-            index, name = key.split(".")
-            state.setdefault(int(index), {})[name] = value
-        groups = optimizer.state_dict()["param_groups"]
-        optimizer.load_state_dict({"state": state, "param_groups": groups})
-        for parameter, moments in optimizer.state.items():
-            for name, value in moments.items():
-                if value.shape == parameter.shape:
-                    # The fused AdamW walks the memory: moments need the parameter's strides.
-                    moments[name] = torch.empty_like(parameter).copy_(value)
+        for number, optimizer in enumerate(optimizers):
+            _load_optimizer(optimizer, _part(tensors, f"optimizer{number}"))
     except READ_ERRORS as error:
         reason = first_line(error)
         raise InputError(f"cannot resume from {path}: {reason}; remove it to start anew") from None
     return step
+
+
+def _load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        index, name = key.split(".")
+        state.setdefault(int(index), {})[name] = value
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": state, "param_groups": groups})
+    for parameter, moments in optimizer.state.items():
+        for name, value in moments.items():
+            if value.shape == parameter.shape:
+                # The fused AdamW walks the memory: moments need the parameter's strides.
+                moments[name] = torch.empty_like(parameter).copy_(value)
 
 
 def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

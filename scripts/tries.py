@@ -1,0 +1,249 @@
+"""Short trainings that differ in one thing each, measured on coco-dev: what pays and what does not.
+
+python scripts/tries.py --data ../shared/data --labels labels --out runs/tries
+
+Every try is one process with one thread, from the same seed; ``--workers`` of them run at a time.
+One that was stopped goes on, one that was measured is not done again. What did not pay is defined
+here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from picosam2 import Predictor
+from picosam2.checkpoint import load_weights
+from picosam2.data.source import open_source
+from picosam2.evaluation.run import evaluate
+from picosam2.output import write_json
+from picosam2.record import git_commit
+from picosam2.runtime.torch import TorchRuntime
+from picosam2.table import Table
+from picosam2.training import loop
+from picosam2.training.config import TrainConfig
+from picosam2.training.crops import Batch
+from picosam2.training.losses import LOSSES, bce, dice, soft_target
+from picosam2.training.run import run_training
+from picosam2.training.sampler import SamplerConfig
+
+PROTOCOLS = ["crop96", "click", "box"]
+LABELLED = {"coco-train": 0.54, "coco-boxes": 0.24}
+HUMAN = {"duts-train": 0.10, "clothing-train": 0.06, "cats-train": 0.04, "balloon-train": 0.02}
+
+
+@dataclass(frozen=True)
+class Try:
+    """One change of the recipe.
+
+    Args:
+        title: in the table.
+        config: fields of ``TrainConfig``.
+        labelled: shares of the folders that the teacher labelled.
+        human: shares of the folders of human masks.
+        prepare: replaces parts of the training before it starts.
+    """
+
+    title: str
+    config: dict[str, Any] = field(default_factory=dict)
+    labelled: dict[str, float] = field(default_factory=lambda: LABELLED)
+    human: dict[str, float] = field(default_factory=lambda: HUMAN)
+    prepare: Callable[[], None] = lambda: None
+
+
+def adamw_alone() -> None:
+    """Every parameter by AdamW."""
+
+    def make(network: nn.Module, config: TrainConfig) -> list[torch.optim.Optimizer]:
+        groups = [
+            {"params": [p for p in network.parameters() if p.ndim > 1]},
+            {"params": [p for p in network.parameters() if p.ndim == 1], "weight_decay": 0.0},
+        ]
+        decay = config.weight_decay
+        return [torch.optim.AdamW(groups, lr=config.lr, weight_decay=decay, fused=True)]
+
+    loop.make_optimizers = make
+
+
+def add_loss(name: str, loss: Callable[[Tensor, Batch], Tensor]) -> Callable[[], None]:
+    """Put a loss into the registry."""
+    return lambda: LOSSES.update({name: loss})
+
+
+def warm_teacher(logits: Tensor, batch: Batch) -> Tensor:
+    """``soft`` with the teacher's logits at temperature 2."""
+    target = soft_target(dataclasses.replace(batch, teacher=batch.teacher / 2))
+    return 0.5 * bce(logits, target) + 0.5 * dice(logits, target)
+
+
+def boundary(logits: Tensor, batch: Batch) -> Tensor:
+    """``soft`` whose BCE counts the pixels within two of the mask's edge five times."""
+    target = soft_target(batch)
+    grown = F.max_pool2d(batch.masks, 5, 1, 2)
+    edge = grown + F.max_pool2d(-batch.masks, 5, 1, 2)
+    weight = 1 + 4 * edge
+    terms = F.binary_cross_entropy_with_logits(logits, target, reduction="none") * weight
+    return 0.5 * terms.sum((1, 2, 3)) / weight.sum((1, 2, 3)) + 0.5 * dice(logits, target)
+
+
+def focal(logits: Tensor, batch: Batch) -> Tensor:
+    """``soft`` with SAM's 20 : 1 of focal loss (γ = 2; arXiv 1708.02002) and Dice."""
+    target = soft_target(batch)
+    terms = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
+    terms = terms * (logits.sigmoid() - target).abs().square()
+    return (20 * terms.mean((1, 2, 3)) + dice(logits, target)) / 2
+
+
+def lovasz(logits: Tensor, batch: Batch) -> Tensor:
+    """½ BCE against ``soft``'s target + ½ Lovász hinge (arXiv 1705.08790) against the mask."""
+    truth = (batch.masks > 0.5).flatten(1).float()
+    errors = 1 - logits.flatten(1) * (2 * truth - 1)
+    errors, order = errors.sort(descending=True)
+    truth = truth.gather(1, order)
+    left = truth.sum(1, keepdim=True) - truth.cumsum(1)
+    union = truth.sum(1, keepdim=True) + (1 - truth).cumsum(1)
+    jaccard = 1 - left / union.clamp(min=1)
+    steps = torch.diff(jaccard, prepend=torch.zeros_like(jaccard[:, :1]))
+    return 0.5 * bce(logits, soft_target(batch)) + 0.5 * (errors.relu() * steps).sum(1)
+
+
+def copy_paste() -> None:
+    """Every other crop gets the object of its neighbour pasted in (arXiv 2012.07177)."""
+    draw = loop.draw_batch
+
+    def draw_and_paste(*arguments: Any) -> Batch:
+        batch = draw(*arguments)
+        rng = np.random.default_rng([7, arguments[-1]])
+        size = batch.images.shape[-1]
+        count = len(batch.images) // 2
+        shift = tuple(rng.integers(size // 4, 3 * size // 4, 2).tolist())
+        cover = batch.masks.roll(1, 0).roll(shift, (2, 3))
+        cover[count:] = 0
+        # The object under the click stays.
+        middle = slice(size // 2 - 2, size // 2 + 2)
+        cover = cover * (cover[:, :, middle, middle].amax((1, 2, 3), keepdim=True) == 0)
+        pasted = batch.images.roll(1, 0).roll(shift, (2, 3))
+        lost = (batch.masks * cover).sum((1, 2, 3))
+        return dataclasses.replace(
+            batch,
+            images=torch.lerp(batch.images, pasted, cover),
+            masks=batch.masks * (1 - cover),
+            teacher=torch.lerp(batch.teacher, torch.tensor(-8.0), cover),
+            area=batch.area - lost,
+        )
+
+    loop.draw_batch = draw_and_paste
+
+
+TRIES = {
+    "base": Try("the defaults (Muon and AdamW 1e-2, batch 32, `soft`)"),
+    "lr5": Try("learning rate 5e-3", {"lr": 5e-3}),
+    "lr20": Try("learning rate 2e-2", {"lr": 2e-2}),
+    "adamw2": Try("AdamW alone, 2e-3", {"lr": 2e-3}, prepare=adamw_alone),
+    "adamw4": Try("AdamW alone, 4e-3", {"lr": 4e-3}, prepare=adamw_alone),
+    "batch16": Try("batch 16", {"batch": 16}),
+    "batch64": Try("batch 64", {"batch": 64}),
+    "ema998": Try("EMA 0.998 instead of 0.995", {"ema_decay": 0.998}),
+    "only96": Try("96 pixels only", {"sizes": ((96, 1.0),)}),
+    "upright": Try("no rotation", {"sampler": SamplerConfig(rotation=0.0)}),
+    "supervised": Try("`supervised` against the same masks", {"loss": "supervised"}),
+    "paper": Try("`paper`", {"loss": "paper"}),
+    "released": Try("`released`", {"loss": "released"}),
+    "human": Try("`soft`, human masks only", labelled={"coco-train": 0.78}),
+    "warm": Try(
+        "teacher at temperature 2", {"loss": "warm"}, prepare=add_loss("warm", warm_teacher)
+    ),
+    "boundary": Try(
+        "BCE weighted at the edge", {"loss": "boundary"}, prepare=add_loss("boundary", boundary)
+    ),
+    "focal": Try("focal loss for BCE", {"loss": "focal"}, prepare=add_loss("focal", focal)),
+    "lovasz": Try("Lovász for Dice", {"loss": "lovasz"}, prepare=add_loss("lovasz", lovasz)),
+    "paste": Try("copy-paste of objects", prepare=copy_paste),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--labels", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--samples", type=int, default=16_000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--tries", default=",".join(TRIES))
+    parser.add_argument("--workers", type=int, default=2)
+    arguments = parser.parse_args()
+    names = arguments.tries.split(",")
+    if arguments.workers == 1 and len(names) == 1:
+        measure_one(names[0], arguments)
+        return
+    with ThreadPoolExecutor(arguments.workers) as pool:
+        list(pool.map(run_alone, names))
+    found = sorted(arguments.out.glob("*/coco-dev.json"))
+    results = [json.loads(path.read_bytes()) for path in found]
+    write_json(arguments.out / "tries.json", {"tries": results})
+    rows = [[r["title"], str(r["samples"]), str(r["seed"]), *r["cells"]] for r in results]
+    heads = ["", "samples", "seed", *(f"`{p}`" for p in PROTOCOLS)]
+    print(Table("mIoU on coco-dev", heads, rows).markdown())
+
+
+def run_alone(name: str) -> None:
+    """One try in a process of its own, the command line otherwise as it is."""
+    options = ["--tries", name, "--workers", "1"]
+    subprocess.run([sys.executable, *sys.argv, *options], check=True)
+
+
+def measure_one(name: str, arguments: argparse.Namespace) -> None:
+    """Train and measure one try in this process."""
+    attempt = TRIES[name]
+    out = arguments.out / f"{name}-{arguments.samples}-{arguments.seed}"
+    if (out / "coco-dev.json").is_file():
+        return
+    torch.set_num_threads(1)
+    attempt.prepare()
+    config = TrainConfig(
+        samples=arguments.samples,
+        warmup_samples=arguments.samples // 10,
+        # As long an average as the last tenth of the run.
+        ema_decay=0.995,
+        loss="soft",
+        lr=1e-2,
+        seed=arguments.seed,
+    )
+    config = dataclasses.replace(config, **attempt.config)
+    data = [f"{arguments.labels / folder}:{share}" for folder, share in attempt.labelled.items()]
+    data += [f"{arguments.data / folder}:{share}" for folder, share in attempt.human.items()]
+    run_training(tuple(data), out, config, None, None, 1)
+    network = load_weights(out / "weights.safetensors")
+    report = evaluate(
+        open_source(arguments.data / "coco-dev"), PROTOCOLS, Predictor(TorchRuntime(network))
+    )
+    mious = {p: report["protocols"][p]["miou"] for p in PROTOCOLS}
+    write_json(
+        out / "coco-dev.json",
+        {
+            "try": name,
+            "title": attempt.title,
+            "samples": arguments.samples,
+            "seed": arguments.seed,
+            "miou": mious,
+            "cells": [f"{100 * value:.1f}" for value in mious.values()],
+            "commit": git_commit(),
+        },
+    )
+
+
+if __name__ == "__main__":
+    main()
