@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -46,26 +47,28 @@ def cut_crops(
         float32 mask coverage in 0..1, and B×1×size×size float32 logits of the teacher.
     """
     device = objects.images.pixels.device
-    step = torch.from_numpy(prompts.side / size).float()
-    cos = torch.from_numpy(np.cos(prompts.angle)).float() * step
-    sin = torch.from_numpy(np.sin(prompts.angle)).float() * step
-    mirror = torch.from_numpy(np.where(prompts.flip, -1.0, 1.0)).float()
+
+    def on_device(values: NDArray[Any]) -> Tensor:
+        return torch.from_numpy(values).to(device)
+
+    step = on_device(prompts.side / size).float()
+    cos = on_device(np.cos(prompts.angle)).float() * step
+    sin = on_device(np.sin(prompts.angle)).float() * step
+    mirror = on_device(np.where(prompts.flip, -1.0, 1.0)).float()
     rotation = torch.stack([cos * mirror, -sin, sin * mirror, cos], dim=-1).view(-1, 1, 1, 2, 2)
-    axis = torch.arange(size, dtype=torch.float32) + 0.5 - size / 2
+    axis = torch.arange(size, dtype=torch.float32, device=device) + 0.5 - size / 2
     grid = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), dim=-1)
     points = (rotation @ grid[None, ..., None]).squeeze(-1)
-    points = points + torch.from_numpy(prompts.centre).float()[:, None, None]
-    origin = torch.from_numpy(objects.mask_origin[prompts.index]).float()[:, None, None]
-    image_index = torch.from_numpy(objects.image_index[prompts.index])
-    images = objects.images.sample(image_index.to(device), points.to(device), step.to(device))
-    masks = objects.masks.sample(
-        torch.from_numpy(prompts.index).to(device), (points - origin).to(device), step.to(device)
-    )
-    square = torch.from_numpy(objects.tile_square[prompts.index]).float()[:, None, None]
+    points = points + on_device(prompts.centre).float()[:, None, None]
+    index = on_device(prompts.index)
+    origin = on_device(objects.mask_origin[prompts.index]).float()[:, None, None]
+    images = objects.images.sample(on_device(objects.image_index[prompts.index]), points, step)
+    masks = objects.masks.sample(index, points - origin, step)
+    square = on_device(objects.tile_square[prompts.index]).float()[:, None, None]
     place = (points - square[..., :2]) / square[..., 2:] * 2 - 1
-    tiles = objects.tiles[torch.from_numpy(prompts.index).to(device)].float() / STEPS_PER_LOGIT
+    tiles = objects.tiles[index].float() / STEPS_PER_LOGIT
     # Zero padding is the least logit: far from its object the teacher says no.
-    soft = F.grid_sample(tiles, place.to(device), align_corners=False) - ZERO / STEPS_PER_LOGIT
+    soft = F.grid_sample(tiles, place, align_corners=False) - ZERO / STEPS_PER_LOGIT
     return images, masks / 255, soft
 
 

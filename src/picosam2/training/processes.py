@@ -37,9 +37,6 @@ def launch(
     if processes == 1:
         train(World(), objects, config, options, validation)
         return
-    # glibc otherwise returns every large activation to the kernel and faults it in again.
-    os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(2**32))
-    os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", str(2**33))
     with tempfile.TemporaryDirectory() as folder:
         shared = Path(folder)
         args = (processes, objects.share_memory_(), config, options, validation, shared)
