@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import subprocess
 import sys
 
@@ -11,8 +13,10 @@ from PIL import Image
 from scipy import ndimage
 
 from picosam2 import Predictor, PredictorConfig
+from picosam2.boxes import fit_to_box
 from picosam2.masks import mask_iou, most_interior_pixel
 from picosam2.prompt import OUTSIDE_LOGIT
+from picosam2.weights import SCORES_FILE, model_path
 
 
 def test_shapes_and_types_are_sam2s(predictor, cat):
@@ -180,25 +184,76 @@ def test_inference_does_not_import_pytorch():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_what_lies_wholly_outside_the_box_is_dropped():
-    """A network that answers with two squares: in the box's middle and in the crop's corner."""
+def answering(logits, score=0.5):
+    """A runtime that gives every crop the same answer."""
 
-    class TwoSquares:
+    class Fixed:
         digest = ""
 
         def __call__(self, crops):
-            logits = np.full((len(crops), 96, 96), -5, np.float32)
-            logits[:, 40:60, 40:60] = 5
-            logits[:, :6, :6] = 5
-            return logits, np.ones(len(crops), np.float32)
+            count = len(crops)
+            return np.repeat(logits[None], count, 0), np.full(count, score, np.float32)
 
-    image = np.zeros((300, 300, 3), np.uint8)
-    masks = {}
-    for component in (True, False):
-        predictor = Predictor(TwoSquares(), PredictorConfig(component=component))
-        predictor.set_image(image)
-        masks[component] = predictor.predict(box=[100, 100, 200, 200], multimask_output=False)[0][0]
-    assert ndimage.label(masks[False])[1] == 2
-    assert ndimage.label(masks[True])[1] == 1
-    assert masks[True][150, 150]
-    assert (masks[False] >= masks[True]).all()
+    return Fixed()
+
+
+def test_a_mask_ends_where_its_box_does():
+    """A network that marks the whole crop, asked for a wide box, gives the box."""
+    predictor = Predictor(answering(np.full((96, 96), 1, np.float32)))
+    predictor.set_image(np.zeros((300, 300, 3), np.uint8))
+    mask = predictor.predict(box=[80, 120, 220, 160], multimask_output=False)[0][0]
+    box = np.zeros_like(mask)
+    box[120:160, 80:220] = True
+    assert mask_iou(mask, box) > 0.9
+
+
+def test_what_lies_outside_the_box_is_dropped():
+    """A network that answers with two squares: in the box's middle and in the crop's corner."""
+    logits = np.full((96, 96), -5, np.float32)
+    logits[40:60, 40:60] = 5
+    logits[:6, :6] = 5
+    predictor = Predictor(answering(logits))
+    predictor.set_image(np.zeros((300, 300, 3), np.uint8))
+    mask = predictor.predict(box=[100, 100, 200, 200], multimask_output=False)[0][0]
+    assert ndimage.label(mask)[1] == 1
+    assert mask[150, 150]
+
+
+@pytest.mark.parametrize(("peak", "expected"), [(-1.2, 40), (2.2, 40)])
+def test_logits_that_are_all_too_low_or_too_high_are_shifted(peak, expected):
+    """A cone of logits reaches the box's width at some threshold, whatever its height."""
+    y, x = np.indices((96, 96)) + 0.5
+    cone = (peak + (20 - np.hypot(x - 48, y - 48)) / 10).astype(np.float32)
+    mask = fit_to_box(cone, (28, 28, 68, 68)) > 0
+    assert abs(mask[48].sum() - expected) <= 5
+
+
+def test_a_sure_mask_is_expected_to_be_better_than_a_vague_one():
+    """The same square with strong and with weak logits, and the network's own estimate equal."""
+    scores = []
+    for strength in (8, 0.5):
+        logits = np.full((96, 96), -strength, np.float32)
+        logits[30:66, 30:66] = strength
+        predictor = Predictor(answering(logits))
+        predictor.set_image(np.zeros((300, 300, 3), np.uint8))
+        scores.append(predictor.predict([[150, 150]], [1], multimask_output=False)[1][0])
+    assert scores[0] > scores[1] + 0.1
+
+
+def test_a_mask_that_fills_its_box_is_expected_to_be_better():
+    full, small = (np.full((96, 96), -6, np.float32) for _ in range(2))
+    full[8:88, 8:88] = 6
+    small[40:56, 40:56] = 6
+    scores = []
+    for logits in (full, small):
+        predictor = Predictor(answering(logits))
+        predictor.set_image(np.zeros((300, 300, 3), np.uint8))
+        scores.append(predictor.predict(box=[100, 100, 200, 200], multimask_output=False)[1][0])
+    assert scores[0] > scores[1] + 0.1
+
+
+def test_the_predicted_iou_was_fitted_to_the_shipped_weights():
+    """``scripts/fit_scores.py`` writes which model it asked."""
+    content = json.loads(SCORES_FILE.read_bytes())
+    model = model_path("int8").read_bytes()
+    assert content["model_sha256"] == hashlib.sha256(model).hexdigest()

@@ -16,6 +16,7 @@ from picosam2.errors import InputError
 from picosam2.evaluation.run import choose_objects, evaluate
 from picosam2.examples import EXAMPLES
 from picosam2.record import data_record
+from picosam2.training.world import World
 from picosam2.weights import model_path, trained_on
 
 ANNOTATIONS, IMAGES = EXAMPLES / "instances.json", EXAMPLES / "images"
@@ -158,7 +159,10 @@ def test_a_run_notes_whether_its_ids_are_cocos(tmp_path, examples):
         image["file_name"] = f"{image['id']:012d}.jpg"
     (tmp_path / "instances.json").write_text(json.dumps(coco))
     folders = [CocoFolder(tmp_path), examples]
-    assert [d["coco_ids"] for d in data_record(folders, [1.0, 1.0])] == [True, False]
+    assert [d["coco_ids"] for d in data_record(folders, [1.0, 1.0], World().gather)] == [
+        True,
+        False,
+    ]
 
 
 # The splits that figures are quoted on.

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -11,20 +10,26 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
-from scipy import ndimage
 from threadpoolctl import ThreadpoolController
 
 from picosam2.errors import InputError
 from picosam2.images import to_rgb
-from picosam2.masks import mask_iou
 from picosam2.prompt import BOX_PADDING, Crop, box_crop, click_crops, cut, paste, paste_mask
+from picosam2.readings import (
+    Reading,
+    different,
+    fitted,
+    is_cut,
+    keep_component,
+    read_box,
+    read_click,
+)
 from picosam2.runtime import Runtime
 from picosam2.runtime.engines import open_runtime
+from picosam2.scores import ScoreModel, score_models
 from picosam2.weights import DEFAULT_MODEL
 
 LOW_RESOLUTION = 256
-# Two readings of a prompt whose masks agree more than this are one reading.
-SAME_READING_IOU = 0.8
 # The geometry's matrices are small: BLAS threads would wait for each other longer than they work.
 _BLAS = ThreadpoolController()
 
@@ -39,8 +44,7 @@ class PredictorConfig:
         refine: when the click's best mask is looked at again in a crop fitted to it: where its
             crop cut it off (``"cut"``: pays for large objects), ``"always"`` or ``"never"``.
         refine_margin: side of the refining crop, as a multiple of the first mask's longer side.
-        component: whether only the connected component under the click is kept, or those that
-            touch the box.
+        component: whether only the connected component under the click is kept.
         box_paddings: paddings of the crops that answer a box; a single mask uses the first.
     """
 
@@ -52,26 +56,25 @@ class PredictorConfig:
     box_paddings: tuple[float, ...] = (BOX_PADDING, 0.0, 0.3)
 
 
-@dataclass(frozen=True)
-class _Reading:
-    """One answer to a prompt: the logits (S×S) of a crop, and their predicted IoU."""
-
-    crop: Crop
-    logits: NDArray[np.float32]
-    score: float
-
-
 class Predictor:
     """Segments objects in one image after another.
 
     Args:
         runtime: the network on an engine.
         config: how prompts become crops.
+        scores: how the IoU of a mask is predicted after a ``click`` and after a ``box``; None for
+            what suits the weights in the package.
     """
 
-    def __init__(self, runtime: Runtime, config: PredictorConfig | None = None) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        config: PredictorConfig | None = None,
+        scores: Mapping[str, ScoreModel] | None = None,
+    ) -> None:
         self.runtime = runtime
         self.config = config or PredictorConfig()
+        self.scores = scores or score_models()
         self.forward_passes = 0
         self._image: NDArray[np.uint8] | None = None
 
@@ -167,122 +170,51 @@ class Predictor:
             low_logits = np.stack([paste(r.logits, r.crop, size, low) for r in readings])
         return masks, np.array([r.score for r in readings], np.float32), low_logits
 
-    def _read_click(self, x: float, y: float, count: int) -> list[_Reading]:
+    def _read_click(self, x: float, y: float, count: int) -> list[Reading]:
         assert self._image is not None
         config, longer = self.config, max(self._image.shape[:2])
         sides = sorted({max(config.min_side, longer * share) for share in config.click_sides})
-        readings = sorted(self._run(click_crops(x, y, sides)), key=lambda r: -r.score)
+        readings = sorted(self._read_clicks(click_crops(x, y, sides)), key=lambda r: -r.score)
         # One look at the masks is enough where only the best is asked for.
         readings = [
             self._keep_component(r, x, y) for r in (readings if count > 1 else readings[:1])
         ]
-        readings = _different(readings, count)
+        readings = different(readings, count)
         if config.refine == "never":
             return readings
         crops = [
-            _fitted(reading, config.refine_margin, config.min_side)
-            if config.refine == "always" or _is_cut(reading)
+            fitted(reading, config.refine_margin, config.min_side)
+            if config.refine == "always" or is_cut(reading)
             else None
             for reading in readings
         ]
-        second = self._run([crop for crop in crops if crop is not None])
+        second = self._read_clicks([crop for crop in crops if crop is not None])
         refined = iter(self._keep_component(reading, x, y) for reading in second)
         readings = [
             reading if crop is None else next(refined)
             for reading, crop in zip(readings, crops, strict=True)
         ]
-        return _different(readings, count)
+        return different(readings, count)
 
-    def _read_box(self, box: tuple[float, ...], count: int) -> list[_Reading]:
+    def _read_box(self, box: tuple[float, ...], count: int) -> list[Reading]:
         crops = [box_crop(box, padding) for padding in self.config.box_paddings[:count]]
-        return _different([self._keep_inside(r, box) for r in self._run(crops)], count)
+        readings = [read_box(*answer, box, self.scores["box"]) for answer in self._run(crops)]
+        return different(readings, count)
 
-    def _run(self, crops: Sequence[Crop]) -> list[_Reading]:
+    def _read_clicks(self, crops: Sequence[Crop]) -> list[Reading]:
+        return [read_click(*answer, self.scores["click"]) for answer in self._run(crops)]
+
+    def _run(self, crops: Sequence[Crop]) -> Iterator[tuple[Crop, NDArray[np.float32], float]]:
+        """Each crop with the network's logits and predicted IoU."""
         if not crops:
-            return []
+            return iter(())
         assert self._image is not None
         self.forward_passes += len(crops)
         logits, scores = self.runtime(np.stack([cut(self._image, crop) for crop in crops]))
-        return [_Reading(c, z, float(s)) for c, z, s in zip(crops, logits, scores, strict=True)]
+        return zip(crops, logits, scores.tolist(), strict=True)
 
-    def _keep_component(self, reading: _Reading, x: float, y: float) -> _Reading:
-        """Drop what is not connected to the object under the click."""
-        if not self.config.component:
-            return reading
-        size = len(reading.logits)
-        column = int((x - reading.crop.left) * size / reading.crop.side)
-        row = int((y - reading.crop.top) * size / reading.crop.side)
-        if not (0 <= row < size and 0 <= column < size) or reading.logits[row, column] <= 0:
-            return reading
-        labels, _ = ndimage.label(reading.logits > 0)
-        return _without(reading, (labels > 0) & (labels != labels[row, column]))
-
-    def _keep_inside(self, reading: _Reading, box: tuple[float, ...]) -> _Reading:
-        """Drop what lies wholly outside the box; the mask may still go beyond it."""
-        if not self.config.component:
-            return reading
-        size = len(reading.logits)
-        scale = size / reading.crop.side
-        # Rounded outwards: what touches the box is kept.
-        x0, x1 = ((x - reading.crop.left) * scale for x in box[::2])
-        y0, y1 = ((y - reading.crop.top) * scale for y in box[1::2])
-        labels, count = ndimage.label(reading.logits > 0)
-        inside = labels[
-            max(0, math.floor(y0)) : math.ceil(y1), max(0, math.floor(x0)) : math.ceil(x1)
-        ]
-        if count < 2 or not inside.any():
-            return reading
-        return _without(reading, (labels > 0) & ~np.isin(labels, inside))
-
-
-def _without(reading: _Reading, pixels: NDArray[np.bool_]) -> _Reading:
-    """The reading with these pixels taken from its mask."""
-    logits = np.where(pixels, -np.abs(reading.logits), reading.logits)
-    return _Reading(reading.crop, logits, reading.score)
-
-
-def _different(readings: list[_Reading], count: int) -> list[_Reading]:
-    """The best ``count`` readings whose masks differ, best first."""
-    chosen: list[_Reading] = []
-    for reading in sorted(readings, key=lambda r: -r.score):
-        if all(_overlap(reading, other) <= SAME_READING_IOU for other in chosen):
-            chosen.append(reading)
-    return chosen[:count]
-
-
-def _overlap(a: _Reading, b: _Reading) -> float:
-    """IoU of two readings, on the pixels of the larger crop."""
-    small, large = sorted((a, b), key=lambda r: r.crop.side)
-    size = len(large.logits)
-    scale = size / large.crop.side
-    crop = Crop(
-        (small.crop.x - large.crop.left) * scale,
-        (small.crop.y - large.crop.top) * scale,
-        small.crop.side * scale,
-    )
-    return mask_iou(paste_mask(small.logits, crop, (size, size)), large.logits > 0)
-
-
-def _is_cut(reading: _Reading) -> bool:
-    """Whether the mask reaches the border of its crop, so that the object may go on beyond."""
-    mask = reading.logits > 0
-    return bool(mask[[0, -1]].any() or mask[:, [0, -1]].any())
-
-
-def _fitted(reading: _Reading, margin: float, min_side: float) -> Crop | None:
-    """The crop for a second look at a mask; None where the mask is empty or fitted already."""
-    rows, columns = (np.flatnonzero((reading.logits > 0).any(axis=axis)) for axis in (1, 0))
-    if not len(rows):
-        return None
-    crop, scale = reading.crop, reading.crop.side / len(reading.logits)
-    x0, x1 = crop.left + columns[0] * scale, crop.left + (columns[-1] + 1) * scale
-    y0, y1 = crop.top + rows[0] * scale, crop.top + (rows[-1] + 1) * scale
-    side = max(min_side, margin * max(x1 - x0, y1 - y0))
-    x, y = (x0 + x1) / 2, (y0 + y1) / 2
-    shift = max(abs(x - crop.x), abs(y - crop.y))
-    if abs(side / crop.side - 1) < 0.1 and shift < 0.05 * side:
-        return None
-    return Crop(x, y, side)
+    def _keep_component(self, reading: Reading, x: float, y: float) -> Reading:
+        return keep_component(reading, x, y) if self.config.component else reading
 
 
 def _numbers(values: ArrayLike, what: str) -> NDArray[np.float64]:

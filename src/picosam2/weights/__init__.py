@@ -20,6 +20,8 @@ BUNDLED = {
     "int8": [FOLDER / MODELS["int8"]],
     "fp32": [FOLDER / MODELS["fp32"], FOLDER / MODELS["safetensors"]],
 }
+# How their predicted IoU is corrected: picosam2.scores.
+SCORES_FILE = FOLDER / "scores.json"
 # A crop of scikit-image's "chelsea" (CC0): every exported model's golden input.
 GOLDEN_CROP = FOLDER / "golden.png"
 

@@ -1,0 +1,125 @@
+"""What each step after the network adds to a click and to a box: IoU over the image.
+
+python benchmarks/prompt_steps.py --data ../shared/data/coco-val
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+from unittest.mock import patch
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from picosam2 import Predictor, PredictorConfig, boxes
+from picosam2.data.source import open_source
+from picosam2.evaluation.metrics import summarise
+from picosam2.evaluation.protocols import Case, jittered_box
+from picosam2.evaluation.run import choose_objects
+from picosam2.masks import mask_iou, most_interior_pixel
+from picosam2.prompt import Crop, cut, paste_mask
+from picosam2.scores import ScoreModel, score_models
+from picosam2.table import Table
+
+FULL = PredictorConfig()
+# The network's own predicted IoU, as it is.
+OWN = {kind: ScoreModel((1.0, 0.0, 0.0, 0.0, 0.0), 0.0) for kind in ("click", "box")}
+CLICK_STEPS = {
+    "four scales, the network's predicted IoU chooses": (
+        replace(FULL, refine="never", component=False),
+        OWN,
+    ),
+    "+ what the masks show": (replace(FULL, refine="never", component=False), score_models()),
+    "+ component under the click": (replace(FULL, refine="never"), score_models()),
+    "+ refining pass where the crop cut the mask (the default)": (FULL, score_models()),
+    "refining pass always, 1.3 × the mask": (
+        replace(FULL, refine="always", refine_margin=1.3),
+        score_models(),
+    ),
+}
+NO_SHIFT = np.zeros(1, np.float32)
+BOX_STEPS = {
+    "the network's mask": (0.0, NO_SHIFT),
+    "+ logits lowered outside the box": (boxes.SLOPE, NO_SHIFT),
+    "+ and shifted to fill it (the default)": (boxes.SLOPE, boxes.SHIFTS),
+}
+JITTERS = (0.0, 0.05, 0.1, 0.2, 0.3)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--weights", default="int8")
+    parser.add_argument("--limit", type=int)
+    arguments = parser.parse_args()
+    base = Predictor.from_pretrained(arguments.weights, threads=1)
+    predictors = {
+        name: Predictor(base.runtime, config, scores)
+        for name, (config, scores) in CLICK_STEPS.items()
+    }
+    clicks: dict[str, list[float]] = {name: [] for name in ("one native crop", *CLICK_STEPS)}
+    passes = dict.fromkeys(clicks, 0)
+    boxed: dict[tuple[str, float], list[float]] = {(n, j): [] for n in BOX_STEPS for j in JITTERS}
+    areas = []
+    for photograph, group in tqdm(choose_objects(open_source(arguments.data), arguments.limit, 0)):
+        image = photograph.load()
+        base.set_image(image)
+        for predictor in predictors.values():
+            predictor.set_image(image)
+        for annotation in group:
+            mask = photograph.mask(annotation)
+            areas.append(np.count_nonzero(mask))
+            column, row = most_interior_pixel(mask)
+            x, y = column + 0.5, row + 0.5
+            crop = Crop(x, y, 96 * photograph.native_scale)
+            logits, _ = base.runtime(cut(image, crop)[None])
+            clicks["one native crop"].append(
+                mask_iou(paste_mask(logits[0], crop, mask.shape), mask)
+            )
+            passes["one native crop"] += 1
+            for name, predictor in predictors.items():
+                masks, _, _ = predictor.predict([[x, y]], [1], multimask_output=False)
+                clicks[name].append(mask_iou(masks[0], mask))
+                passes[name] += predictor.forward_passes
+            case = Case(image, mask, annotation, photograph.image_id)
+            for (name, jitter), values in boxed.items():
+                values.append(ask_box(base, jittered_box(case, jitter), mask, *BOX_STEPS[name]))
+    rows = [
+        [name, *click_cells(values, areas), f"{passes[name] / len(areas):.2f}"]
+        for name, values in clicks.items()
+    ]
+    heads = ["step", "mIoU", "mAP", "small", "medium", "large", "forward passes a click"]
+    print(Table("Click", heads, rows).markdown())
+    rows = [
+        [name, *(f"{100 * np.mean(boxed[name, jitter]):.1f}" for jitter in JITTERS)]
+        for name in BOX_STEPS
+    ]
+    heads = ["step", *(f"box off by {100 * jitter:g} %" for jitter in JITTERS)]
+    print(Table("Box", heads, rows).markdown())
+
+
+def ask_box(
+    predictor: Predictor,
+    box: tuple[float, ...],
+    truth: NDArray[np.bool_],
+    slope: float,
+    shifts: NDArray[np.float32],
+) -> float:
+    """IoU of the mask of a box with these steps."""
+    with patch.object(boxes, "SLOPE", slope), patch.object(boxes, "SHIFTS", shifts):
+        masks, _, _ = predictor.predict(box=box, multimask_output=False)
+    return mask_iou(masks[0], truth)
+
+
+def click_cells(values: list[float], areas: list[int]) -> list[str]:
+    """MIoU, mAP and mIoU by size, in points."""
+    figures = summarise(np.array(values), np.array(areas), seed=0)
+    sizes = [f"{100 * p['miou']:.1f}" if p["n"] else "–" for p in figures["by_size"].values()]
+    return [f"{100 * figures['miou']:.1f}", f"{100 * figures['map']:.1f}", *sizes]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,115 @@
+"""Fit how the IoU of a mask is predicted from the network's estimate and from its logits.
+
+python scripts/fit_scores.py --data ../shared/data/coco-dev
+
+Writes ``scores.json`` beside the shipped weights; ``picosam2.scores`` says what the numbers are.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from scipy.special import expit
+from tqdm import tqdm
+
+from picosam2 import PredictorConfig
+from picosam2.boxes import box_overlap, fit_to_box, in_crop
+from picosam2.data.source import Source, open_source
+from picosam2.evaluation.run import choose_objects
+from picosam2.masks import mask_iou, most_interior_pixel
+from picosam2.output import write_json
+from picosam2.prompt import box_crop, click_crops, cut, paste_mask
+from picosam2.readings import Reading, keep_component
+from picosam2.runtime import Runtime
+from picosam2.runtime.engines import open_runtime
+from picosam2.scores import box_evidence, click_evidence
+from picosam2.weights import SCORES_FILE, model_path
+
+# Of the squared weights of the standardised evidence: 1,000 objects need hardly any.
+RIDGE = 1e-3
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--weights", default="int8")
+    arguments = parser.parse_args()
+    weights = model_path(arguments.weights)
+    write_json(
+        SCORES_FILE,
+        fit_scores(open_runtime(weights, None, 1), weights, open_source(arguments.data)),
+    )
+
+
+def fit_scores(runtime: Runtime, weights: Path, folder: Source) -> dict[str, Any]:
+    """The content of ``scores.json``: a model for clicks, and one for boxes."""
+    models = {}
+    for kind, (evidence, ious) in gather(runtime, folder).items():
+        weights_, bias = regress(evidence, ious)
+        predicted = expit(evidence @ weights_ + bias)
+        models[kind] = {
+            "weights": weights_.round(4).tolist(),
+            "bias": round(bias, 4),
+            "masks": len(ious),
+            "mean_error": round(float(np.abs(predicted - ious).mean()), 4),
+        }
+    return {
+        "model_sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
+        "data": {"folder": folder.name, "sha256": folder.digest},
+        "models": models,
+    }
+
+
+def gather(runtime: Runtime, folder: Source) -> dict[str, tuple[NDArray[Any], NDArray[Any]]]:
+    """Evidence (N×K) and true IoU (N) of every mask a click or a box may get, as the predictor."""
+    config = PredictorConfig()
+    found: dict[str, list[tuple[NDArray[np.float64], float]]] = {"click": [], "box": []}
+    for photograph, group in tqdm(choose_objects(folder, None, 0), desc="asking", unit="image"):
+        image = photograph.load()
+        size = image.shape[:2]
+        for annotation in group:
+            truth = photograph.mask(annotation)
+            left, top, width, height = annotation.bbox
+            box = (left, top, left + width, top + height)
+            column, row = most_interior_pixel(truth)
+            x, y = column + 0.5, row + 0.5
+            sides = [max(config.min_side, max(size) * share) for share in config.click_sides]
+            crops = [box_crop(box, config.box_paddings[0]), *click_crops(x, y, sides)]
+            logits, scores = runtime(np.stack([cut(image, crop) for crop in crops]))
+            for crop, z, score in zip(crops[1:], logits[1:], scores[1:].tolist(), strict=True):
+                reading = keep_component(Reading(crop, z, score), x, y)
+                iou = mask_iou(paste_mask(reading.logits, crop, size), truth)
+                found["click"].append((click_evidence(z, score), iou))
+            inner = in_crop(box, crops[0], len(logits[0]))
+            z = fit_to_box(logits[0], inner)
+            evidence = box_evidence(z, float(scores[0]), box_overlap(z, inner))
+            found["box"].append((evidence, mask_iou(paste_mask(z, crops[0], size), truth)))
+    return {
+        kind: (np.array([e for e, _ in rows]), np.array([iou for _, iou in rows]))
+        for kind, rows in found.items()
+    }
+
+
+def regress(evidence: NDArray[Any], ious: NDArray[Any]) -> tuple[NDArray[np.float64], float]:
+    """Logistic regression of IoUs: weights and bias of least cross-entropy."""
+    mean, deviation = evidence.mean(axis=0), evidence.std(axis=0)
+    inputs = (evidence - mean) / deviation
+
+    def cost(parameters: NDArray[np.float64]) -> float:
+        z = inputs @ parameters[1:] + parameters[0]
+        entropy = np.logaddexp(0, z) - ious * z
+        return float(entropy.mean() + RIDGE * np.square(parameters[1:]).sum())
+
+    best = minimize(cost, np.zeros(inputs.shape[1] + 1), method="L-BFGS-B").x
+    weights = best[1:] / deviation
+    return weights, float(best[0] - weights @ mean)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+"""What is made of the network's answer to one crop: which pixels, and how good they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from picosam2.boxes import box_overlap, fit_to_box, in_crop
+from picosam2.masks import mask_iou
+from picosam2.prompt import Crop, paste_mask
+from picosam2.scores import ScoreModel, box_evidence, click_evidence
+
+# Two readings of a prompt whose masks agree more than this are one reading.
+SAME_READING_IOU = 0.8
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One answer to a prompt.
+
+    Args:
+        crop: where it was looked at.
+        logits: S×S float32 of the crop, above 0 is object.
+        score: predicted IoU in 0..1.
+    """
+
+    crop: Crop
+    logits: NDArray[np.float32]
+    score: float
+
+
+def read_click(crop: Crop, logits: NDArray[np.float32], score: float, model: ScoreModel) -> Reading:
+    """The network's answer to a crop around a click.
+
+    Args:
+        crop: what the network was shown.
+        logits: S×S float32, as the network gave them.
+        score: its predicted IoU in 0..1.
+        model: gives the IoU to expect.
+    """
+    return Reading(crop, logits, model(click_evidence(logits, score)))
+
+
+def read_box(
+    crop: Crop,
+    logits: NDArray[np.float32],
+    score: float,
+    box: tuple[float, ...],
+    model: ScoreModel,
+) -> Reading:
+    """The network's answer to a crop around a box (xyxy in the image's pixels); fitted to it."""
+    inner = in_crop(box, crop, len(logits))
+    logits = fit_to_box(logits, inner)
+    evidence = box_evidence(logits, score, box_overlap(logits, inner))
+    return Reading(crop, logits, model(evidence))
+
+
+def keep_component(reading: Reading, x: float, y: float) -> Reading:
+    """Drop what is not connected to the object under a click (in the image's pixels)."""
+    logits = reading.logits
+    size = len(logits)
+    column = int((x - reading.crop.left) * size / reading.crop.side)
+    row = int((y - reading.crop.top) * size / reading.crop.side)
+    if not (0 <= row < size and 0 <= column < size) or logits[row, column] <= 0:
+        return reading
+    labels, _ = ndimage.label(logits > 0)
+    others = (labels > 0) & (labels != labels[row, column])
+    return replace(reading, logits=np.where(others, -np.abs(logits), logits))
+
+
+def different(readings: list[Reading], count: int) -> list[Reading]:
+    """The best ``count`` readings whose masks differ, best first."""
+    chosen: list[Reading] = []
+    for reading in sorted(readings, key=lambda r: -r.score):
+        if all(_overlap(reading, other) <= SAME_READING_IOU for other in chosen):
+            chosen.append(reading)
+    return chosen[:count]
+
+
+def _overlap(a: Reading, b: Reading) -> float:
+    """IoU of two readings, on the pixels of the larger crop."""
+    small, large = sorted((a, b), key=lambda r: r.crop.side)
+    size = len(large.logits)
+    scale = size / large.crop.side
+    crop = Crop(
+        (small.crop.x - large.crop.left) * scale,
+        (small.crop.y - large.crop.top) * scale,
+        small.crop.side * scale,
+    )
+    return mask_iou(paste_mask(small.logits, crop, (size, size)), large.logits > 0)
+
+
+def is_cut(reading: Reading) -> bool:
+    """Whether the mask reaches the border of its crop, so that the object may go on beyond."""
+    mask = reading.logits > 0
+    return bool(mask[[0, -1]].any() or mask[:, [0, -1]].any())
+
+
+def fitted(reading: Reading, margin: float, min_side: float) -> Crop | None:
+    """The crop for a second look at a mask; None where the mask is empty or fitted already.
+
+    Args:
+        reading: the first look.
+        margin: side of the crop, as a multiple of the mask's longer side.
+        min_side: smallest crop, in pixels.
+    """
+    rows, columns = (np.flatnonzero((reading.logits > 0).any(axis=axis)) for axis in (1, 0))
+    if not len(rows):
+        return None
+    crop, scale = reading.crop, reading.crop.side / len(reading.logits)
+    x0, x1 = crop.left + columns[0] * scale, crop.left + (columns[-1] + 1) * scale
+    y0, y1 = crop.top + rows[0] * scale, crop.top + (rows[-1] + 1) * scale
+    side = max(min_side, margin * max(x1 - x0, y1 - y0))
+    x, y = (x0 + x1) / 2, (y0 + y1) / 2
+    shift = max(abs(x - crop.x), abs(y - crop.y))
+    if abs(side / crop.side - 1) < 0.1 and shift < 0.05 * side:
+        return None
+    return Crop(x, y, side)

@@ -1,0 +1,84 @@
+"""The IoU to expect of a mask: the network's own estimate, corrected by what its logits show.
+
+The network's IoU output sees its lowest resolution only. How sure and how sharp the mask is,
+whether it holds the crop's centre (the prompt), whether the crop cuts it off, and how well it fills
+a given box say more. A logistic regression for each kind of prompt, fitted with the weights on
+``coco-dev`` (``scripts/fit_scores.py``); an addition to PicoSAM2.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit, logit
+
+from picosam2.weights import SCORES_FILE
+
+# SAM's stability score: IoU of the masks at thresholds one below and one above.
+STABILITY_OFFSET = 1.0
+# The middle sixth of the crop.
+CENTRE = 1 / 6
+
+
+@dataclass(frozen=True)
+class ScoreModel:
+    """Predicts a mask's IoU from evidence.
+
+    Args:
+        weights: one for each value of :func:`click_evidence` or :func:`box_evidence`.
+        bias: added to their weighted sum.
+    """
+
+    weights: tuple[float, ...]
+    bias: float
+
+    def __call__(self, evidence: NDArray[np.float64]) -> float:
+        """Predicted IoU in 0..1.
+
+        Args:
+            evidence: 5 float64.
+        """
+        return float(expit(evidence @ np.array(self.weights) + self.bias))
+
+
+def click_evidence(logits: NDArray[np.float32], score: float) -> NDArray[np.float64]:
+    """What speaks for a mask after a click.
+
+    Args:
+        logits: S×S float32 of a crop, above 0 is object.
+        score: the network's predicted IoU in 0..1.
+
+    Returns:
+        5 float64: logits of the score, of the stability and of the mean probability in the crop's
+        middle; the mean logit of the object; and the share of the crop's border that is object.
+    """
+    mask = logits > 0
+    border = np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]]).mean()
+    return _evidence(logits, score, float(border))
+
+
+def box_evidence(logits: NDArray[np.float32], score: float, overlap: float) -> NDArray[np.float64]:
+    """As :func:`click_evidence`, but last the IoU of the mask's bounding box with the box given."""
+    return _evidence(logits, score, overlap)
+
+
+def _evidence(logits: NDArray[np.float32], score: float, last: float) -> NDArray[np.float64]:
+    mask = logits > 0
+    low = round(len(logits) * (1 - CENTRE) / 2)
+    middle = slice(low, len(logits) - low)
+    sure, possible = ((logits > t).sum() for t in (STABILITY_OFFSET, -STABILITY_OFFSET))
+    stability = int(sure) / max(1, int(possible))
+    shares = np.array([score, stability, expit(logits[middle, middle]).mean()], np.float64)
+    strength = float(logits[mask].mean()) if mask.any() else 0.0
+    return np.array([*logit(shares.clip(1e-3, 1 - 1e-3)), strength, last])
+
+
+@cache
+def score_models() -> dict[str, ScoreModel]:
+    """Those of the package's weights: ``click`` and ``box``."""
+    content = json.loads(SCORES_FILE.read_bytes())
+    return {k: ScoreModel(tuple(v["weights"]), v["bias"]) for k, v in content["models"].items()}
