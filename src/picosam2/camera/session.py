@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from picosam2.boxes import fit_to_box
 from picosam2.camera.base import SETTLE_FRAMES
 from picosam2.predictor import PredictorConfig, check_box, check_point
 from picosam2.prompt import Crop, Region, box_crop, click_crops, fit_region
@@ -114,10 +115,13 @@ class Session:
         self._before: Answer | None = None
         self._steady = False
         self._gain = 0.0 if box is None else self.config.box_gain
+        # As long as the region is the box's own.
+        self._box: Extent | None = None
         height, width = frame_size
         if box is not None:
             x0, y0, x1, y1 = check_box(box, width, height)
             self._anchor: Extent = x0, y0, x1, y1
+            self._box = self._anchor
             self._search([box_crop(self._anchor)])
         else:
             points = None if point is None else [point]
@@ -141,7 +145,7 @@ class Session:
         # Until then the answer may be to the region before.
         if self._frames < SETTLE_FRAMES:
             return
-        answer = Answer(self.region, self._connected(logits), score)
+        answer = Answer(self.region, self._read_mask(logits), score)
         if self.status == "found":
             self._follow(answer)
         else:
@@ -188,7 +192,7 @@ class Session:
         else:
             self._misses += 1
             if self._misses >= self.config.patience:
-                self.status, self.answer = "lost", None
+                self.status, self.answer, self._box = "lost", None, None
                 self._search_again()
 
     def _is_miss(self, answer: Answer) -> bool:
@@ -198,6 +202,8 @@ class Session:
         self.answer = answer
         fell = answer.score < self._held_score - self.config.fall
         self._hold = 0 if fell else max(0, self._hold - 1)
+        if self.config.follow:
+            self._box = None
         region = self._next_region(answer) if self.config.follow else answer.region
         self._steady = region == self.region
         if not self._steady:
@@ -243,19 +249,26 @@ class Session:
             or (mask[:, -1].any() and region.x + region.width < width)
         )
 
-    def _connected(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Only the parts of the mask that touch the anchor; all of it where none does."""
-        x0, y0, x1, y1 = self._anchor
-        region = self.region
-        across, down = logits.shape[1] / region.width, logits.shape[0] / region.height
-        rows = _whole((y0 - region.y) * down, (y1 - region.y) * down)
-        columns = _whole((x0 - region.x) * across, (x1 - region.x) * across)
+    def _read_mask(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Fitted to the prompt's box; else what touches the anchor, all where nothing does."""
+        if self._box is not None:
+            return fit_to_box(logits, self._in_region(self._box, len(logits)))
+        x0, y0, x1, y1 = self._in_region(self._anchor, len(logits))
+        rows, columns = _whole(y0, y1), _whole(x0, x1)
         labels, count = ndimage.label(logits > 0)
         kept = np.unique(labels[rows, columns])
         if count < 2 or not kept.any():
             return logits
         others = (labels > 0) & ~np.isin(labels, kept)
         return np.where(others, -np.abs(logits), logits)
+
+    def _in_region(self, extent: Extent, size: int) -> Extent:
+        """An extent of the frame in the pixels of the region's size×size logits."""
+        x0, y0, x1, y1 = extent
+        region = self.region
+        across, down = size / region.width, size / region.height
+        left, right = (x0 - region.x) * across, (x1 - region.x) * across
+        return left, (y0 - region.y) * down, right, (y1 - region.y) * down
 
 
 def _whole(low: float, high: float) -> slice:
