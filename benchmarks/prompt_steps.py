@@ -8,13 +8,12 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 from pathlib import Path
-from unittest.mock import patch
 
 import numpy as np
-from numpy.typing import NDArray
 from tqdm import tqdm
 
-from picosam2 import Predictor, PredictorConfig, boxes
+from picosam2 import Predictor, PredictorConfig
+from picosam2.boxes import BoxConfig
 from picosam2.data.source import open_source
 from picosam2.evaluation.metrics import summarise
 from picosam2.evaluation.protocols import Case, jittered_box
@@ -40,11 +39,11 @@ CLICK_STEPS = {
         score_models(),
     ),
 }
-NO_SHIFT = np.zeros(1, np.float32)
+DEFAULT = BoxConfig()
 BOX_STEPS = {
-    "the network's mask": (0.0, NO_SHIFT),
-    "+ logits lowered outside the box": (boxes.SLOPE, NO_SHIFT),
-    "+ and shifted to fill it (the default)": (boxes.SLOPE, boxes.SHIFTS),
+    "the network's mask": replace(DEFAULT, slope=0.0, shifts=(0.0,)),
+    "+ logits lowered outside the box": replace(DEFAULT, shifts=(0.0,)),
+    "+ and shifted to fill it (the default)": DEFAULT,
 }
 JITTERS = (0.0, 0.05, 0.1, 0.2, 0.3)
 
@@ -60,14 +59,17 @@ def main() -> None:
         name: Predictor(base.runtime, config, scores)
         for name, (config, scores) in CLICK_STEPS.items()
     }
+    box_predictors = {
+        name: Predictor(base.runtime, replace(FULL, box=config))
+        for name, config in BOX_STEPS.items()
+    }
     clicks: dict[str, list[float]] = {name: [] for name in ("one native crop", *CLICK_STEPS)}
     passes = dict.fromkeys(clicks, 0)
     boxed: dict[tuple[str, float], list[float]] = {(n, j): [] for n in BOX_STEPS for j in JITTERS}
     areas = []
     for photograph, group in tqdm(choose_objects(open_source(arguments.data), arguments.limit, 0)):
         image = photograph.load()
-        base.set_image(image)
-        for predictor in predictors.values():
+        for predictor in (*predictors.values(), *box_predictors.values()):
             predictor.set_image(image)
         for annotation in group:
             mask = photograph.mask(annotation)
@@ -86,7 +88,9 @@ def main() -> None:
                 passes[name] += predictor.forward_passes
             case = Case(image, mask, annotation, photograph.image_id)
             for (name, jitter), values in boxed.items():
-                values.append(ask_box(base, jittered_box(case, jitter), mask, *BOX_STEPS[name]))
+                box = jittered_box(case, jitter)
+                masks, _, _ = box_predictors[name].predict(box=box, multimask_output=False)
+                values.append(mask_iou(masks[0], mask))
     rows = [
         [name, *click_cells(values, areas), f"{passes[name] / len(areas):.2f}"]
         for name, values in clicks.items()
@@ -99,19 +103,6 @@ def main() -> None:
     ]
     heads = ["step", *(f"box off by {100 * jitter:g} %" for jitter in JITTERS)]
     print(Table("Box", heads, rows).markdown())
-
-
-def ask_box(
-    predictor: Predictor,
-    box: tuple[float, ...],
-    truth: NDArray[np.bool_],
-    slope: float,
-    shifts: NDArray[np.float32],
-) -> float:
-    """IoU of the mask of a box with these steps."""
-    with patch.object(boxes, "SLOPE", slope), patch.object(boxes, "SHIFTS", shifts):
-        masks, _, _ = predictor.predict(box=box, multimask_output=False)
-    return mask_iou(masks[0], truth)
 
 
 def click_cells(values: list[float], areas: list[int]) -> list[str]:

@@ -87,7 +87,7 @@ def gather(runtime: Runtime, folder: Source) -> dict[str, tuple[NDArray[Any], ND
                 iou = mask_iou(paste_mask(reading.logits, crop, size), truth)
                 found["click"].append((click_evidence(z, score), iou))
             inner = in_crop(box, crops[0], len(logits[0]))
-            z = fit_to_box(logits[0], inner)
+            z = fit_to_box(logits[0], inner, config.box)
             evidence = box_evidence(z, float(scores[0]), box_overlap(z, inner))
             found["box"].append((evidence, mask_iou(paste_mask(z, crops[0], size), truth)))
     return {

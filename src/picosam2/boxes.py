@@ -1,42 +1,60 @@
 """What a box says about its mask, though the network sees only a square crop around it.
 
 The crop tells the network the box's centre and longer side. That the object ends at all four sides
-is used here, on the logits. An addition to PicoSAM2; the constants were chosen on ``coco-dev``.
+is used here, on the logits. An addition to PicoSAM2.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from picosam2.prompt import Crop
 
-# Outside the box logits fall by 8 over a tenth of its width or height: drawn boxes are not exact.
-SLOPE, DEEPEST = 80.0, 8.0
-# Added to all logits, whichever fills the box best; each unit counts as 0.03 of overlap.
-SHIFTS = np.arange(-2, 4.5, 0.5, dtype=np.float32)
-SHIFT_COST = 0.03
+
+@dataclass(frozen=True)
+class BoxConfig:
+    """How a mask is fitted to its box; the defaults were chosen on ``coco-dev``.
+
+    Args:
+        slope: what logits lose outside the box, for each length of the box they are away from it:
+            drawn boxes are not exact.
+        deepest: the most they lose.
+        shifts: added to all logits, whichever fills the box best.
+        shift_cost: overlap with the box (IoU) that a shift by 1 must gain.
+    """
+
+    slope: float = 80.0
+    deepest: float = 8.0
+    shifts: tuple[float, ...] = tuple(step / 2 for step in range(-4, 9))
+    shift_cost: float = 0.03
 
 
-def fit_to_box(logits: NDArray[np.float32], box: Sequence[float]) -> NDArray[np.float32]:
+def fit_to_box(
+    logits: NDArray[np.float32], box: Sequence[float], config: BoxConfig | None = None
+) -> NDArray[np.float32]:
     """Logits of a mask that ends where the box does.
 
     Args:
         logits: S×S float32 of a crop, above 0 is object.
         box: x0, y0, x1, y1 in the crop's pixels (0..S inside it), x0 < x1 and y0 < y1.
+        config: how.
 
     Returns:
         S×S float32: lowered outside the box, and shifted as a whole so that the mask's bounding box
         overlaps it best.
     """
+    config = config or BoxConfig()
     x0, y0, x1, y1 = box
     beyond = _beyond(y0, y1, len(logits))[:, None] + _beyond(x0, x1, len(logits))
-    lowered = logits - np.minimum(SLOPE * beyond, DEEPEST).astype(np.float32)
-    shifted = lowered + SHIFTS[:, None, None]
+    lowered = logits - np.minimum(config.slope * beyond, config.deepest).astype(np.float32)
+    shifts = np.array(config.shifts, np.float32)
+    shifted = lowered + shifts[:, None, None]
     overlaps = [box_overlap(candidate, box) for candidate in shifted]
-    best: NDArray[np.float32] = shifted[np.argmax(overlaps - SHIFT_COST * np.abs(SHIFTS))]
+    best: NDArray[np.float32] = shifted[np.argmax(overlaps - config.shift_cost * np.abs(shifts))]
     return best
 
 

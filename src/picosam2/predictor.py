@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 from threadpoolctl import ThreadpoolController
 
+from picosam2.boxes import BoxConfig
 from picosam2.errors import InputError
 from picosam2.images import to_rgb
 from picosam2.prompt import BOX_PADDING, Crop, box_crop, click_crops, cut, paste, paste_mask
@@ -46,6 +47,7 @@ class PredictorConfig:
         refine_margin: side of the refining crop, as a multiple of the first mask's longer side.
         component: whether only the connected component under the click is kept.
         box_paddings: paddings of the crops that answer a box; a single mask uses the first.
+        box: how masks are fitted to a box.
     """
 
     click_sides: tuple[float, ...] = (0.06, 0.12, 0.24, 0.48)
@@ -54,6 +56,7 @@ class PredictorConfig:
     refine_margin: float = 1.6
     component: bool = True
     box_paddings: tuple[float, ...] = (BOX_PADDING, 0.0, 0.3)
+    box: BoxConfig = field(default_factory=BoxConfig)
 
 
 class Predictor:
@@ -198,7 +201,10 @@ class Predictor:
 
     def _read_box(self, box: tuple[float, ...], count: int) -> list[Reading]:
         crops = [box_crop(box, padding) for padding in self.config.box_paddings[:count]]
-        readings = [read_box(*answer, box, self.scores["box"]) for answer in self._run(crops)]
+        readings = [
+            read_box(*answer, box, self.config.box, self.scores["box"])
+            for answer in self._run(crops)
+        ]
         return different(readings, count)
 
     def _read_clicks(self, crops: Sequence[Crop]) -> list[Reading]:

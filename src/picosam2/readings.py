@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from picosam2.boxes import box_overlap, fit_to_box, in_crop
+from picosam2.boxes import BoxConfig, box_overlap, fit_to_box, in_crop
 from picosam2.masks import mask_iou
 from picosam2.prompt import Crop, paste_mask
 from picosam2.scores import ScoreModel, box_evidence, click_evidence
@@ -49,11 +49,15 @@ def read_box(
     logits: NDArray[np.float32],
     score: float,
     box: tuple[float, ...],
+    config: BoxConfig,
     model: ScoreModel,
 ) -> Reading:
-    """The network's answer to a crop around a box (xyxy in the image's pixels); fitted to it."""
+    """The network's answer to a crop around a box (xyxy in the image's pixels), fitted to it.
+
+    The other arguments are those of :func:`read_click`.
+    """
     inner = in_crop(box, crop, len(logits))
-    logits = fit_to_box(logits, inner)
+    logits = fit_to_box(logits, inner, config)
     evidence = box_evidence(logits, score, box_overlap(logits, inner))
     return Reading(crop, logits, model(evidence))
 

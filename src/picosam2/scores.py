@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,5 +81,9 @@ def _evidence(logits: NDArray[np.float32], score: float, last: float) -> NDArray
 @cache
 def score_models() -> dict[str, ScoreModel]:
     """Those of the package's weights: ``click`` and ``box``."""
-    content = json.loads(SCORES_FILE.read_bytes())
+    return read_models(json.loads(SCORES_FILE.read_bytes()))
+
+
+def read_models(content: dict[str, Any]) -> dict[str, ScoreModel]:
+    """The models of a ``scores.json``."""
     return {k: ScoreModel(tuple(v["weights"]), v["bias"]) for k, v in content["models"].items()}

@@ -63,6 +63,7 @@ class PredictorSegmenter:
             "name": "PicoSAM2",
             "weights_sha256": self.predictor.runtime.digest,
             "predictor": dataclasses.asdict(self.predictor.config),
+            "scores": {k: dataclasses.asdict(v) for k, v in self.predictor.scores.items()},
         }
 
     @property
