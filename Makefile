@@ -36,6 +36,7 @@ report: .venv/developing
 	$(BIN)/picosam2 report $(REPORT)/coco-val $(REPORT)/lvis-val $(REPORT)/coco-val-jitter --out $(REPORT)/page
 	mkdir -p docs/results
 	cp $(REPORT)/page/report.json $(REPORT)/page/report.md docs/results/
+	$(BIN)/python scripts/plot_predicted_iou.py $(REPORT)/coco-val docs/predicted-iou.svg
 	$(BIN)/python scripts/fill_readme.py
 
 # make edge DATA=../shared/data: every export target, verified, and README's table of them. The

@@ -20,16 +20,14 @@ from picosam2.evaluation.protocols import Case, jittered_box
 from picosam2.evaluation.run import choose_objects
 from picosam2.masks import mask_iou, most_interior_pixel
 from picosam2.prompt import Crop, cut, paste_mask
-from picosam2.scores import ScoreModel, score_models
+from picosam2.scores import OWN_SCORES, score_models
 from picosam2.table import Table
 
 FULL = PredictorConfig()
-# The network's own predicted IoU, as it is.
-OWN = {kind: ScoreModel((1.0, 0.0, 0.0, 0.0, 0.0), 0.0) for kind in ("click", "box")}
 CLICK_STEPS = {
     "four scales, the network's predicted IoU chooses": (
         replace(FULL, refine="never", component=False),
-        OWN,
+        OWN_SCORES,
     ),
     "+ what the masks show": (replace(FULL, refine="never", component=False), score_models()),
     "+ component under the click": (replace(FULL, refine="never"), score_models()),
@@ -72,6 +70,8 @@ def main() -> None:
         for predictor in (*predictors.values(), *box_predictors.values()):
             predictor.set_image(image)
         for annotation in group:
+            if min(annotation.bbox[2:]) <= 0:
+                continue
             mask = photograph.mask(annotation)
             areas.append(np.count_nonzero(mask))
             column, row = most_interior_pixel(mask)

@@ -37,6 +37,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=12)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--give-back", action="store_true", help="freed memory to the system")
     parser.add_argument("--compile", action="store_true", help="the network by torch.compile")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
@@ -50,7 +51,8 @@ def main() -> None:
     print(f"{len(source)} photographs, {len(objects)} objects: {each / 1e6:.2f} MB a photograph")
     print(f"in memory, {rate:.0f} photographs/s decoded by one core\n")
     objects.to(device)
-    keep_freed_memory()
+    if not arguments.give_back:
+        keep_freed_memory()
     network = PicoSAM2().to(device, memory_format=torch.channels_last).train()
     module = torch.compile(network) if arguments.compile else network
 

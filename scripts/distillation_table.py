@@ -15,12 +15,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from fit_scores import fit_scores
 
 from picosam2 import Predictor
 from picosam2.data.source import open_source
 from picosam2.evaluation.run import evaluate
 from picosam2.export.run import export_model
 from picosam2.output import write_json
+from picosam2.runtime.engines import open_runtime
+from picosam2.scores import read_models
 from picosam2.table import Table
 from picosam2.training.config import TrainConfig
 from picosam2.training.run import run_training
@@ -107,8 +110,11 @@ def measure(run: Path, name: str, seed: int, data: Path) -> dict[str, Any]:
         export_model("onnx-int8", weights, exported, calibration, None, 1.0, seed=0)
     result: dict[str, Any] = {"row": name, "seed": seed}
     for precision, model in (("fp32", weights), ("int8", exported / "picosam2-int8.onnx")):
+        runtime = open_runtime(model, None, 0)
+        # What tells good masks from bad ones depends on the weights.
+        scores = read_models(fit_scores(runtime, open_source(data / "coco-dev")))
         report = evaluate(
-            open_source(data / "coco-val"), PROTOCOLS, Predictor.from_pretrained(model)
+            open_source(data / "coco-val"), PROTOCOLS, Predictor(runtime, scores=scores)
         )
         result[precision] = {
             protocol: {key: report["protocols"][protocol][key] for key in ("miou", "map")}

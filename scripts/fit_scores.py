@@ -8,7 +8,6 @@ Writes ``scores.json`` beside the shipped weights; ``picosam2.scores`` says what
 from __future__ import annotations
 
 import argparse
-import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +20,11 @@ from tqdm import tqdm
 from picosam2 import PredictorConfig
 from picosam2.boxes import box_overlap, fit_to_box, in_crop
 from picosam2.data.source import Source, open_source
+from picosam2.errors import InputError
 from picosam2.evaluation.run import choose_objects
 from picosam2.masks import mask_iou, most_interior_pixel
 from picosam2.output import write_json
+from picosam2.predictor import check_box
 from picosam2.prompt import box_crop, click_crops, cut, paste_mask
 from picosam2.readings import Reading, keep_component
 from picosam2.runtime import Runtime
@@ -38,16 +39,12 @@ RIDGE = 1e-3
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--weights", default="int8")
     arguments = parser.parse_args()
-    weights = model_path(arguments.weights)
-    write_json(
-        SCORES_FILE,
-        fit_scores(open_runtime(weights, None, 1), weights, open_source(arguments.data)),
-    )
+    runtime = open_runtime(model_path("int8"), None, 1)
+    write_json(SCORES_FILE, fit_scores(runtime, open_source(arguments.data)))
 
 
-def fit_scores(runtime: Runtime, weights: Path, folder: Source) -> dict[str, Any]:
+def fit_scores(runtime: Runtime, folder: Source) -> dict[str, Any]:
     """The content of ``scores.json``: a model for clicks, and one for boxes."""
     models = {}
     for kind, (evidence, ious) in gather(runtime, folder).items():
@@ -60,14 +57,17 @@ def fit_scores(runtime: Runtime, weights: Path, folder: Source) -> dict[str, Any
             "mean_error": round(float(np.abs(predicted - ious).mean()), 4),
         }
     return {
-        "model_sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
+        "model_sha256": runtime.digest,
         "data": {"folder": folder.name, "sha256": folder.digest},
         "models": models,
     }
 
 
 def gather(runtime: Runtime, folder: Source) -> dict[str, tuple[NDArray[Any], NDArray[Any]]]:
-    """Evidence (N×K) and true IoU (N) of every mask a click or a box may get, as the predictor."""
+    """Evidence (N×K) and true IoU (N) of masks that are not empty.
+
+    Of each object: those of the click's first crops, and of the box's first.
+    """
     config = PredictorConfig()
     found: dict[str, list[tuple[NDArray[np.float64], float]]] = {"click": [], "box": []}
     for photograph, group in tqdm(choose_objects(folder, None, 0), desc="asking", unit="image"):
@@ -75,8 +75,11 @@ def gather(runtime: Runtime, folder: Source) -> dict[str, tuple[NDArray[Any], ND
         size = image.shape[:2]
         for annotation in group:
             truth = photograph.mask(annotation)
-            left, top, width, height = annotation.bbox
-            box = (left, top, left + width, top + height)
+            x0, y0, width, height = annotation.bbox
+            try:
+                box = check_box((x0, y0, x0 + width, y0 + height), size[1], size[0])
+            except InputError:
+                continue
             column, row = most_interior_pixel(truth)
             x, y = column + 0.5, row + 0.5
             sides = [max(config.min_side, max(size) * share) for share in config.click_sides]
@@ -85,11 +88,13 @@ def gather(runtime: Runtime, folder: Source) -> dict[str, tuple[NDArray[Any], ND
             for crop, z, score in zip(crops[1:], logits[1:], scores[1:].tolist(), strict=True):
                 reading = keep_component(Reading(crop, z, score), x, y)
                 iou = mask_iou(paste_mask(reading.logits, crop, size), truth)
-                found["click"].append((click_evidence(z, score), iou))
+                if (z > 0).any():
+                    found["click"].append((click_evidence(z, score), iou))
             inner = in_crop(box, crops[0], len(logits[0]))
             z = fit_to_box(logits[0], inner, config.box)
             evidence = box_evidence(z, float(scores[0]), box_overlap(z, inner))
-            found["box"].append((evidence, mask_iou(paste_mask(z, crops[0], size), truth)))
+            if (z > 0).any():
+                found["box"].append((evidence, mask_iou(paste_mask(z, crops[0], size), truth)))
     return {
         kind: (np.array([e for e, _ in rows]), np.array([iou for _, iou in rows]))
         for kind, rows in found.items()

@@ -59,11 +59,8 @@ def main() -> None:
             for path in exported.iterdir():
                 path.replace(folder / path.name)
             exported.rmdir()
-        scores = fit_scores(
-            open_runtime(files["int8"], None, 1),
-            files["int8"],
-            open_source(arguments.data / "coco-dev"),
-        )
+        development = open_source(arguments.data / "coco-dev")
+        scores = fit_scores(open_runtime(files["int8"], None, 1), development)
         write_json(folder / SCORES_FILE.name, scores)
         models = read_models(scores)
         metrics: dict[str, Any] = {}

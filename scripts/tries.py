@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from fit_scores import fit_scores
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -32,6 +33,7 @@ from picosam2.evaluation.run import evaluate
 from picosam2.output import write_json
 from picosam2.record import git_commit
 from picosam2.runtime.torch import TorchRuntime
+from picosam2.scores import read_models
 from picosam2.table import Table
 from picosam2.training import loop
 from picosam2.training.config import TrainConfig
@@ -121,7 +123,7 @@ def lovasz(logits: Tensor, batch: Batch) -> Tensor:
 
 
 def copy_paste() -> None:
-    """Every other crop gets the object of its neighbour pasted in (arXiv 2012.07177)."""
+    """Half of the crops get the object of a neighbour pasted in (arXiv 2012.07177)."""
     draw = loop.draw_batch
 
     def draw_and_paste(*arguments: Any) -> Batch:
@@ -149,7 +151,7 @@ def copy_paste() -> None:
 
 
 TRIES = {
-    "base": Try("the defaults (Muon and AdamW 1e-2, batch 32, `soft`)"),
+    "base": Try("Muon and AdamW 1e-2, batch 32, EMA 0.995, `soft`"),
     "lr5": Try("learning rate 5e-3", {"lr": 5e-3}),
     "lr20": Try("learning rate 2e-2", {"lr": 2e-2}),
     "adamw2": Try("AdamW alone, 2e-3", {"lr": 2e-3}, prepare=adamw_alone),
@@ -226,10 +228,10 @@ def measure_one(name: str, arguments: argparse.Namespace) -> None:
     data = [f"{arguments.labels / folder}:{share}" for folder, share in attempt.labelled.items()]
     data += [f"{arguments.data / folder}:{share}" for folder, share in attempt.human.items()]
     run_training(tuple(data), out, config, None, None, 1)
-    network = load_weights(out / "weights.safetensors")
-    report = evaluate(
-        open_source(arguments.data / "coco-dev"), PROTOCOLS, Predictor(TorchRuntime(network))
-    )
+    runtime = TorchRuntime(load_weights(out / "weights.safetensors"))
+    folder = open_source(arguments.data / "coco-dev")
+    predictor = Predictor(runtime, scores=read_models(fit_scores(runtime, folder)))
+    report = evaluate(folder, PROTOCOLS, predictor)
     mious = {p: report["protocols"][p]["miou"] for p in PROTOCOLS}
     write_json(
         out / "coco-dev.json",

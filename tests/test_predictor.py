@@ -228,6 +228,21 @@ def test_logits_that_are_all_too_low_or_too_high_are_shifted(peak, expected):
     assert abs(mask[48].sum() - expected) <= 5
 
 
+@pytest.mark.parametrize("box", [(100, 148, 200, 149), (299, 0, 300, 300)])
+def test_a_box_thinner_than_a_pixel_of_the_crop_keeps_a_mask(box):
+    predictor = Predictor(answering(np.full((96, 96), 3, np.float32)))
+    predictor.set_image(np.zeros((300, 300, 3), np.uint8))
+    mask = predictor.predict(box=box, multimask_output=False)[0][0]
+    assert 0 < mask.sum() < 4000
+
+
+def test_an_empty_mask_is_expected_to_be_wrong():
+    predictor = Predictor(answering(np.full((96, 96), -0.85, np.float32)))
+    predictor.set_image(np.zeros((300, 300, 3), np.uint8))
+    _, scores, _ = predictor.predict([[150, 150]], [1])
+    assert (scores == 0).all()
+
+
 def test_a_sure_mask_is_expected_to_be_better_than_a_vague_one():
     """The same square with strong and with weak logits, and the network's own estimate equal."""
     scores = []

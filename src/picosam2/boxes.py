@@ -40,7 +40,7 @@ def fit_to_box(
 
     Args:
         logits: S×S float32 of a crop, above 0 is object.
-        box: x0, y0, x1, y1 in the crop's pixels (0..S inside it), x0 < x1 and y0 < y1.
+        box: x0, y0, x1, y1 in the crop's pixels (0..S inside it), x0 ≤ x1 and y0 ≤ y1.
         config: how.
 
     Returns:
@@ -55,13 +55,26 @@ def fit_to_box(
     shifted = lowered + shifts[:, None, None]
     overlaps = [box_overlap(candidate, box) for candidate in shifted]
     best: NDArray[np.float32] = shifted[np.argmax(overlaps - config.shift_cost * np.abs(shifts))]
-    return best
+    return best.copy()
 
 
 def in_crop(box: Sequence[float], crop: Crop, size: int) -> tuple[float, ...]:
-    """A box of the image (xyxy) in the pixels of a crop shown at size×size."""
-    origin = (crop.left, crop.top, crop.left, crop.top)
-    return tuple((v - o) * size / crop.side for v, o in zip(box, origin, strict=True))
+    """A box of the image (xyxy) in the pixels of a crop shown at size×size.
+
+    As for :func:`picosam2.prompt.box_crop`, sides shorter than a pixel of the image count as one.
+    """
+    x0, y0, x1, y1 = box
+    scale = size / crop.side
+    (left, right), (top, bottom) = (
+        ((middle - length / 2), (middle + length / 2))
+        for middle, length in (((x0 + x1) / 2, max(1, x1 - x0)), ((y0 + y1) / 2, max(1, y1 - y0)))
+    )
+    return (
+        (left - crop.left) * scale,
+        (top - crop.top) * scale,
+        (right - crop.left) * scale,
+        (bottom - crop.top) * scale,
+    )
 
 
 def box_overlap(logits: NDArray[np.float32], box: Sequence[float]) -> float:
@@ -78,7 +91,11 @@ def box_overlap(logits: NDArray[np.float32], box: Sequence[float]) -> float:
 
 
 def _beyond(low: float, high: float, size: int) -> NDArray[np.float64]:
-    """How far each of ``size`` pixels lies outside an interval, in lengths of the interval."""
+    """How far each of ``size`` pixels lies outside an interval, in lengths of the interval.
+
+    An interval shorter than a pixel counts as one.
+    """
     centres = np.arange(size) + 0.5
-    distance: NDArray[np.float64] = np.maximum(low - centres, centres - high).clip(0)
-    return distance / (high - low)
+    middle, length = (low + high) / 2, max(1.0, high - low)
+    distance: NDArray[np.float64] = (np.abs(centres - middle) - length / 2).clip(0)
+    return distance / length

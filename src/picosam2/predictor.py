@@ -96,6 +96,9 @@ class Predictor:
                 made for, for the models in the package ONNX Runtime.
             threads: CPU threads; 0 for all cores.
 
+        The predicted IoU is fitted to the package's weights; ``scripts/fit_scores.py`` shows how to
+        fit ``scores`` to others.
+
         Raises:
             InputError: the file is missing or broken, or the engine is not installed or does not
                 run it.

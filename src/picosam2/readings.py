@@ -41,7 +41,7 @@ def read_click(crop: Crop, logits: NDArray[np.float32], score: float, model: Sco
         score: its predicted IoU in 0..1.
         model: gives the IoU to expect.
     """
-    return Reading(crop, logits, model(click_evidence(logits, score)))
+    return Reading(crop, logits, _expected(logits, click_evidence(logits, score), model))
 
 
 def read_box(
@@ -59,7 +59,14 @@ def read_box(
     inner = in_crop(box, crop, len(logits))
     logits = fit_to_box(logits, inner, config)
     evidence = box_evidence(logits, score, box_overlap(logits, inner))
-    return Reading(crop, logits, model(evidence))
+    return Reading(crop, logits, _expected(logits, evidence, model))
+
+
+def _expected(
+    logits: NDArray[np.float32], evidence: NDArray[np.float64], model: ScoreModel
+) -> float:
+    """The IoU to expect; an empty mask has none."""
+    return model(evidence) if (logits > 0).any() else 0.0
 
 
 def keep_component(reading: Reading, x: float, y: float) -> Reading:

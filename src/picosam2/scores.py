@@ -78,6 +78,10 @@ def _evidence(logits: NDArray[np.float32], score: float, last: float) -> NDArray
     return np.array([*logit(shares.clip(1e-3, 1 - 1e-3)), strength, last])
 
 
+# The network's own predicted IoU, as it is.
+OWN_SCORES = {kind: ScoreModel((1.0, 0.0, 0.0, 0.0, 0.0), 0.0) for kind in ("click", "box")}
+
+
 @cache
 def score_models() -> dict[str, ScoreModel]:
     """Those of the package's weights: ``click`` and ``box``."""

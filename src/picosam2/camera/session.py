@@ -115,14 +115,16 @@ class Session:
         self._before: Answer | None = None
         self._steady = False
         self._gain = 0.0 if box is None else self.config.box_gain
-        # As long as the region is the box's own.
+        # Bounds the mask as long as the region is the box's own.
         self._box: Extent | None = None
+        self._box_region: Region | None = None
         height, width = frame_size
         if box is not None:
             x0, y0, x1, y1 = check_box(box, width, height)
             self._anchor: Extent = x0, y0, x1, y1
             self._box = self._anchor
             self._search([box_crop(self._anchor)])
+            self._box_region = self.region
         else:
             points = None if point is None else [point]
             x, y = check_point(points, None, width, height)
@@ -202,7 +204,7 @@ class Session:
         self.answer = answer
         fell = answer.score < self._held_score - self.config.fall
         self._hold = 0 if fell else max(0, self._hold - 1)
-        if self.config.follow:
+        if answer.region != self._box_region:
             self._box = None
         region = self._next_region(answer) if self.config.follow else answer.region
         self._steady = region == self.region
@@ -251,7 +253,7 @@ class Session:
 
     def _read_mask(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
         """Fitted to the prompt's box; else what touches the anchor, all where nothing does."""
-        if self._box is not None:
+        if self._box is not None and self.region == self._box_region:
             return fit_to_box(logits, self._in_region(self._box, len(logits)))
         x0, y0, x1, y1 = self._in_region(self._anchor, len(logits))
         rows, columns = _whole(y0, y1), _whole(x0, x1)

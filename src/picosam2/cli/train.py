@@ -45,7 +45,7 @@ from picosam2.cli.base import NATURAL, POSITIVE
     "--init", type=click.Path(path_type=Path), help="Weights to start from (safetensors)."
 )
 @click.option("--val", type=click.Path(path_type=Path), help="Folder to validate on now and then.")
-@click.option("--processes", type=POSITIVE, help="Worker processes.  [default: one a core]")
+@click.option("--processes", type=POSITIVE, help="Worker processes.  [default: one a core or GPU]")
 def train(
     data: tuple[str, ...],
     out: Path,

@@ -17,6 +17,7 @@ from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
 from picosam2.checkpoint import load_weights, save_weights
+from picosam2.errors import InputError
 from picosam2.model import PicoSAM2
 from picosam2.training.config import TrainConfig
 from picosam2.training.crops import Batch, make_batch
@@ -101,7 +102,8 @@ def draw_batch(world: World, objects: TrainingObjects, config: TrainConfig, step
     """This process's part of a step's batch.
 
     Processes that hold the same photographs draw the same prompts and take turns, so that a step
-    sees the same crops whatever their number; those with their own photographs draw from these.
+    sees the same crops whatever their number. Those with their own photographs draw from these:
+    another number of processes sees other crops.
     """
     size = config.size_at(step)
     if world.own_photographs:
@@ -123,8 +125,11 @@ def train(
 ) -> None:
     """Run or resume a training; called once in every process.
 
-    A resumed run goes on as if it had never stopped, with any number of processes: what is drawn
-    depends on (seed, step), see :func:`draw_batch`.
+    A resumed run goes on as if it had never stopped: what is drawn depends on (seed, step), see
+    :func:`draw_batch`.
+
+    Raises:
+        InputError: the state is broken, or not the same for all processes.
     """
     world.join()
     device = world.device
@@ -138,6 +143,8 @@ def train(
     average = AveragedModel(network, avg_fn=ema_update(config.ema_decay), use_buffers=True)
     optimizers = make_optimizers(network, config)
     step = load_state(state_file, network, average, optimizers) if resume else 0
+    if len(set(world.gather(step))) > 1:
+        raise InputError(f"{options.out} is not the same folder for all processes")
     parallel = world.parallel(network)
     log = Log(options.out, step) if world.rank == 0 else None
     bar = tqdm(
@@ -169,6 +176,7 @@ def train(
         nn.utils.clip_grad_norm_(network.parameters(), config.clip_norm)
         for optimizer in optimizers:
             optimizer.step()
+        world.average_statistics(network)
         step += 1
         if log is None:
             continue
@@ -194,4 +202,3 @@ def train(
     bar.close()
     if log is not None:
         log.writer.close()
-    world.gather(step)

@@ -84,8 +84,7 @@ def _worker(
     try:
         world = World(rank, processes, rank, f"file://{shared}/rendezvous")
         train(world, objects, config, options, validation)
-        # All is on disk and every process is here: gloo's own teardown can wait for ever.
-        os._exit(0)
+        world.leave()
     except (InputError, OSError) as error:
         _refusal(shared).write_text(str(error))
         os._exit(2)

@@ -42,8 +42,8 @@ def run_training(
         config: what the run is.
         init: weights to start from.
         val: folder to validate on.
-        processes: worker processes; one a core when None. Under ``torchrun`` it has started them,
-            and each opens its own part of the data.
+        processes: worker processes; one a core (or GPU) when None. Under ``torchrun`` it has
+            started them, and each opens its own part of the data.
 
     Raises:
         InputError: bad options or data, or ``out`` holds a run of other data or with another
@@ -88,6 +88,7 @@ def run_training(
     options = RunOptions(out, init)
     if torchrun:
         train(world, objects, config, options, validator)
+        world.leave()
     else:
         launch(objects, config, options, validator, count)
 
@@ -123,7 +124,8 @@ def parse_data(data: tuple[str, ...], world: World) -> tuple[list[Source], list[
 def _open_part(location: str, world: World) -> Source:
     source = open_source(location, world.part)
     if not min(world.gather(len(source))):
-        raise InputError(f"{location} has fewer shards than there are processes: use smaller ones")
+        message = f"has nothing for some of the {world.size} processes"
+        raise InputError(f"{location} {message}: take fewer, or smaller shards (--per-shard)")
     return source
 
 

@@ -30,7 +30,7 @@ def save_state(
         for index, state in optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer{number}.{index}.{k}": v for k, v in state.items()}
     tensors = {k: v.detach().contiguous().cpu().clone() for k, v in tensors.items()}
-    save_tensors(path, tensors, {"step": str(step)})
+    save_tensors(path, tensors, {"step": str(step), "optimizers": _names(optimizers)})
 
 
 def load_state(
@@ -46,7 +46,10 @@ def load_state(
     """
     try:
         with safetensors.safe_open(str(path), "pt") as file:
-            step = int((file.metadata() or {})["step"])
+            metadata = file.metadata() or {}
+        step = int(metadata["step"])
+        if metadata.get("optimizers") != _names(optimizers):
+            raise ValueError("it was saved with other optimisers")
         tensors = load_file(path)
         for prefix, module in (("network", network), ("average", average)):
             module.load_state_dict(_part(tensors, prefix))
@@ -56,6 +59,10 @@ def load_state(
         reason = first_line(error)
         raise InputError(f"cannot resume from {path}: {reason}; remove it to start anew") from None
     return step
+
+
+def _names(optimizers: list[torch.optim.Optimizer]) -> str:
+    return ",".join(type(optimizer).__name__ for optimizer in optimizers)
 
 
 def _load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:

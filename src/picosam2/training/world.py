@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import ctypes
 import os
+import sys
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
+
+from picosam2.errors import InputError
 
 Value = TypeVar("Value")
 # Of glibc's malloc.h.
@@ -49,8 +52,14 @@ class World:
         return slice(self.rank, None, self.size) if self.own_photographs else slice(None)
 
     def join(self) -> None:
-        """Meet the others: NCCL between GPUs, gloo between CPUs."""
+        """Meet the others: NCCL between GPUs, gloo between CPUs.
+
+        Raises:
+            InputError: there are GPUs, but none for this process.
+        """
         if self.device.type == "cuda":
+            if self.local_rank >= torch.cuda.device_count():
+                raise InputError(f"one process a GPU: at most {torch.cuda.device_count()}")
             torch.cuda.set_device(self.device)
         else:
             keep_freed_memory()
@@ -74,7 +83,27 @@ class World:
         """The network, its gradients averaged over the processes."""
         if self.size == 1:
             return network
-        return DistributedDataParallel(network, gradient_as_bucket_view=True)
+        return DistributedDataParallel(
+            network, broadcast_buffers=False, gradient_as_bucket_view=True
+        )
+
+    def average_statistics(self, network: nn.Module) -> None:
+        """Give BatchNorm's running statistics their means over the processes."""
+        if self.size > 1:
+            buffers = [buffer for buffer in network.buffers() if buffer.is_floating_point()]
+            flat = torch.cat([buffer.flatten() for buffer in buffers])
+            dist.all_reduce(flat)
+            means = torch.split(flat / self.size, [buffer.numel() for buffer in buffers])
+            for buffer, mean in zip(buffers, means, strict=True):
+                buffer.copy_(mean.view_as(buffer))
+
+    def leave(self) -> NoReturn:
+        """End this process when all are done."""
+        self.gather(self.rank)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        # All is on disk and every process is here: gloo's own teardown can wait for ever.
+        os._exit(0)
 
 
 def keep_freed_memory() -> None:
@@ -83,7 +112,7 @@ def keep_freed_memory() -> None:
     It otherwise gives every large activation back to the kernel, which clears it page by page when
     the next one comes: a quarter of a step.
     """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
     if mallopt:
         mallopt(M_MMAP_MAX, 0)
         mallopt(M_TRIM_THRESHOLD, -1)

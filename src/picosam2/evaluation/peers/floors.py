@@ -8,13 +8,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from picosam2.boxes import BoxConfig
 from picosam2.evaluation.segmenter import PredictorSegmenter
 from picosam2.predictor import Predictor, PredictorConfig
 from picosam2.prompt import CROP_SIZE
+from picosam2.scores import OWN_SCORES
 
 LOGIT = 8.0
 # A click without a known size gets the paper's crop of 96 pixels; a box as always.
-ONE_CROP = PredictorConfig(click_sides=(0.0,), min_side=CROP_SIZE, refine="never")
+ONE_CROP = PredictorConfig(
+    click_sides=(0.0,),
+    min_side=CROP_SIZE,
+    refine="never",
+    box=BoxConfig(slope=0.0, shifts=(0.0,)),
+)
 
 
 class Floor:
@@ -44,7 +51,7 @@ class FloorSegmenter(PredictorSegmenter):
     """
 
     def __init__(self, name: str) -> None:
-        super().__init__(Predictor(Floor(name), ONE_CROP))
+        super().__init__(Predictor(Floor(name), ONE_CROP, OWN_SCORES))
 
     @property
     def description(self) -> dict[str, Any]:

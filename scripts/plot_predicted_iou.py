@@ -1,0 +1,27 @@
+"""Draw how right the predicted IoU is: the true mean IoU of objects by their predicted one.
+
+python scripts/plot_predicted_iou.py runs/report/coco-val docs/predicted-iou.svg
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from picosam2.evaluation.report.plots import calibration
+from picosam2.files import replacing
+
+SHOWN = ("int8", "sam2-tiny", "mobilesam")
+
+
+def main() -> None:
+    folder, out = Path(sys.argv[1]), Path(sys.argv[2])
+    run = json.loads((folder / "run.json").read_bytes())
+    run["segmenters"] = {name: run["segmenters"][name] for name in SHOWN}
+    with replacing(out) as temporary:
+        temporary.write_text(calibration(run))
+
+
+if __name__ == "__main__":
+    main()
