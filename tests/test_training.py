@@ -25,7 +25,7 @@ from picosam2.examples import EXAMPLES
 from picosam2.masks import extent_centre
 from picosam2.model import ModelConfig, PicoSAM2
 from picosam2.prompt import Crop, cut
-from picosam2.training.config import TrainConfig, parse_sizes
+from picosam2.training.config import TrainConfig, parse_prompts, parse_sizes
 from picosam2.training.crops import Batch, change_colours, cut_crops, make_batch
 from picosam2.training.loop import RunOptions, learning_rate, train
 from picosam2.training.losses import LOSSES, bce, iou_loss, soft_target, whole_object_iou
@@ -406,6 +406,14 @@ def test_crop_sizes_are_given_in_order_with_their_shares():
     for text in ("64", "64:x", "50:1", "0:1", "64:0", "96:nan", ""):
         with pytest.raises(InputError, match="--sizes"):
             parse_sizes(text)
+
+
+def test_kinds_of_prompts_are_given_with_their_shares():
+    assert parse_prompts("native:.3,box:.3,scene:.25") == SamplerConfig()
+    assert parse_prompts("native:.5").scene == 0
+    for text in ("native", "click:.3", "native:.8,box:.3", "box:0", "box:nan", ""):
+        with pytest.raises(InputError, match="--prompts"):
+            parse_prompts(text)
 
 
 def test_shards_train_as_the_folder_they_were_made_from(objects, example_shards):

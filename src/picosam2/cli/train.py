@@ -35,6 +35,14 @@ from picosam2.cli.base import NATURAL, POSITIVE
     help="Crop sides in pixels, in order, and their shares of the samples.",
 )
 @click.option(
+    "--prompts",
+    default="native:.3,box:.3,scene:.25",
+    show_default=True,
+    metavar="KIND:SHARE,...",
+    help="Shares of crops of 96 native pixels, of boxes and of clicks at any scale; the rest are "
+    "clicks at the object's scale.",
+)
+@click.option(
     "--loss",
     default="supervised",
     show_default=True,
@@ -53,6 +61,7 @@ def train(
     batch: int,
     lr: float,
     sizes: str,
+    prompts: str,
     loss: str,
     seed: int,
     init: Path | None,
@@ -64,8 +73,11 @@ def train(
     Run the same command again to go on after a stop; another --samples then stretches or shortens
     the schedule. The result is OUT/weights.safetensors.
     """
-    from picosam2.training.config import TrainConfig, parse_sizes
+    from picosam2.training.config import TrainConfig, parse_prompts, parse_sizes
     from picosam2.training.run import run_training
 
-    config = TrainConfig(samples, batch, parse_sizes(sizes), lr, loss=loss, seed=seed)
+    sampler = parse_prompts(prompts)
+    config = TrainConfig(
+        samples, batch, parse_sizes(sizes), lr, loss=loss, seed=seed, sampler=sampler
+    )
     run_training(data, out, config, init, val, processes)

@@ -67,14 +67,38 @@ def parse_sizes(text: str) -> tuple[tuple[int, float], ...]:
         InputError: not in this form, a side that is no multiple of 16 pixels, or a share that is
             not above 0.
     """
-    try:
-        parts = [part.split(":") for part in text.split(",")]
-        sizes = [(int(side), float(share)) for side, share in parts]
-    except ValueError:
-        raise InputError(f"--sizes must look like 64:.6,96:.4, not {text}") from None
-    for side, share in sizes:
-        if side < 16 or side % 16 or not 0 < share < float("inf"):
-            message = "needs multiples of 16 pixels and shares above 0"
-            raise InputError(f"--sizes {message}, not {side}:{share:g}")
+    sizes = [(_side(name), share) for name, share in _parse_shares("--sizes", text)]
     total = sum(share for _, share in sizes)
     return tuple((side, share / total) for side, share in sizes)
+
+
+def parse_prompts(text: str) -> SamplerConfig:
+    """Shares of native, box and scene crops from ``KIND:SHARE,...``; scaled clicks get the rest.
+
+    Raises:
+        InputError: not in this form, another kind, or shares that sum to more than 1.
+    """
+    shares = dict(_parse_shares("--prompts", text))
+    if set(shares) - {"native", "box", "scene"} or sum(shares.values()) > 1:
+        raise InputError(f"--prompts takes native, box and scene, up to 1 in all, not {text}")
+    native, box, scene = (shares.get(kind, 0.0) for kind in ("native", "box", "scene"))
+    return SamplerConfig(native=native, box=box, scene=scene)
+
+
+def _side(text: str) -> int:
+    if not text.isdecimal() or int(text) < 16 or int(text) % 16:
+        raise InputError(f"--sizes needs multiples of 16 pixels, not {text}")
+    return int(text)
+
+
+def _parse_shares(option: str, text: str) -> list[tuple[str, float]]:
+    """Name and share of each part of ``NAME:SHARE,...``."""
+    try:
+        pairs = [part.split(":") for part in text.split(",")]
+        shares = [(name, float(share)) for name, share in pairs]
+    except ValueError:
+        raise InputError(f"{option} must look like NAME:.6,NAME:.4, not {text}") from None
+    for name, share in shares:
+        if not 0 < share < float("inf"):
+            raise InputError(f"{option} needs shares above 0, not {name}:{share:g}")
+    return shares
