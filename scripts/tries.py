@@ -122,6 +122,23 @@ def lovasz(logits: Tensor, batch: Batch) -> Tensor:
     return 0.5 * bce(logits, soft_target(batch)) + 0.5 * (errors.relu() * steps).sum(1)
 
 
+def balanced(logits: Tensor, batch: Batch) -> Tensor:
+    """``soft`` whose BCE is over as many pixels as the object's twice its area, not the crop's."""
+    target = soft_target(batch)
+    terms = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
+    size = (2 * target.sum((1, 2, 3))).clamp(min=64, max=terms[0].numel())
+    return 0.5 * terms.sum((1, 2, 3)) / size + 0.5 * dice(logits, target)
+
+
+def jaccard(logits: Tensor, batch: Batch) -> Tensor:
+    """``soft`` with 1 − soft IoU (of p and t: Σpt / Σ(p + t − pt)) for Dice."""
+    target = soft_target(batch)
+    p = logits.sigmoid()
+    overlap = (p * target).sum((1, 2, 3))
+    union = (p + target - p * target).sum((1, 2, 3))
+    return 0.5 * bce(logits, target) + 0.5 * (1 - (overlap + 1) / (union + 1))
+
+
 def copy_paste() -> None:
     """Half of the crops get the object of a neighbour pasted in (arXiv 2012.07177)."""
     draw = loop.draw_batch
@@ -173,6 +190,16 @@ TRIES = {
     ),
     "focal": Try("focal loss for BCE", {"loss": "focal"}, prepare=add_loss("focal", focal)),
     "lovasz": Try("Lovász for Dice", {"loss": "lovasz"}, prepare=add_loss("lovasz", lovasz)),
+    "balanced": Try(
+        "BCE over the object's surroundings",
+        {"loss": "balanced"},
+        prepare=add_loss("balanced", balanced),
+    ),
+    "jaccard": Try("soft IoU for Dice", {"loss": "jaccard"}, prepare=add_loss("jaccard", jaccard)),
+    "native": Try(
+        "native crops 50 %, boxes 20 %, scene 20 %",
+        {"sampler": SamplerConfig(native=0.5, box=0.2, scene=0.2)},
+    ),
     "paste": Try("copy-paste of objects", prepare=copy_paste),
 }
 
@@ -182,6 +209,8 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--labels", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--init", type=Path, help="weights to start from, at 96 pixels only")
+    parser.add_argument("--lr", type=float, default=1e-2)
     parser.add_argument("--samples", type=int, default=16_000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--tries", default=",".join(TRIES))
@@ -221,13 +250,15 @@ def measure_one(name: str, arguments: argparse.Namespace) -> None:
         # As long an average as the last tenth of the run.
         ema_decay=0.995,
         loss="soft",
-        lr=1e-2,
+        lr=arguments.lr,
         seed=arguments.seed,
     )
+    if arguments.init:
+        config = dataclasses.replace(config, sizes=((96, 1.0),))
     config = dataclasses.replace(config, **attempt.config)
     data = [f"{arguments.labels / folder}:{share}" for folder, share in attempt.labelled.items()]
     data += [f"{arguments.data / folder}:{share}" for folder, share in attempt.human.items()]
-    run_training(tuple(data), out, config, None, None, 1)
+    run_training(tuple(data), out, config, arguments.init, None, 1)
     runtime = TorchRuntime(load_weights(out / "weights.safetensors"))
     folder = open_source(arguments.data / "coco-dev")
     predictor = Predictor(runtime, scores=read_models(fit_scores(runtime, folder)))

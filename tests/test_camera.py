@@ -320,7 +320,7 @@ def test_the_region_follows_an_object_through_a_video(coffee, cup, predictor):
     """The camera stands, then pans over the table and back, 2 pixels a frame."""
     pan = list(range(0, 120, 2))
     starts = [0] * 20 + pan + pan[::-1]
-    medians = {}
+    means = {}
     for follow in (True, False):
         frames = [coffee[:, start : start + 480] for start in starts]
         camera = ReplayCamera(frames, predictor.runtime)
@@ -332,9 +332,9 @@ def test_the_region_follows_an_object_through_a_video(coffee, cup, predictor):
             if answer is not None:
                 mask = paste_region(answer.logits, answer.region, camera.frame_size) > 0
                 ious.append(mask_iou(mask, cup[:, start : start + 480]))
-        medians[follow] = np.median(ious)
-    assert medians[True] > 0.75
-    assert medians[True] > medians[False] + 0.1
+        means[follow] = np.mean(ious)
+    assert means[True] > 0.6
+    assert means[True] > means[False] + 0.1
 
 
 def test_a_video_file_is_played(tmp_path, coffee, predictor):
