@@ -2,8 +2,9 @@
 
 python scripts/tries.py --data ../shared/data --labels labels --out runs/tries
 
-Every try is one process with one thread, from the same seed; ``--workers`` of them run at a time.
-One that was stopped goes on, one that was measured is not done again. What did not pay is defined
+Every try is one process with one thread, from the same seed; ``--workers`` of them run at a time
+and read the same photographs in memory. One that was stopped goes on, one that was measured is not
+done again. What did not pay is defined
 here and nowhere else.
 """
 
@@ -11,8 +12,9 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import hashlib
 import json
-import subprocess
+import os
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -22,25 +24,29 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.multiprocessing
 from fit_scores import fit_scores
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from picosam2 import Predictor
-from picosam2.checkpoint import load_weights
 from picosam2.data.source import open_source
 from picosam2.evaluation.run import evaluate
+from picosam2.export.run import export_model
 from picosam2.output import write_json
 from picosam2.record import git_commit
-from picosam2.runtime.torch import TorchRuntime
+from picosam2.runtime.engines import open_runtime
 from picosam2.scores import read_models
 from picosam2.table import Table
 from picosam2.training import loop
 from picosam2.training.config import TrainConfig
 from picosam2.training.crops import Batch
+from picosam2.training.loop import RunOptions, train
 from picosam2.training.losses import LOSSES, bce, dice, soft_target
-from picosam2.training.run import run_training
+from picosam2.training.objects import TrainingObjects, load_objects
 from picosam2.training.sampler import SamplerConfig
+from picosam2.training.world import World
+from picosam2.weights import MODELS
 
 PROTOCOLS = ["crop96", "click", "box"]
 LABELLED = {"coco-train": 0.54, "coco-boxes": 0.24}
@@ -216,33 +222,66 @@ def main() -> None:
     parser.add_argument("--tries", default=",".join(TRIES))
     parser.add_argument("--workers", type=int, default=2)
     arguments = parser.parse_args()
-    names = arguments.tries.split(",")
-    if arguments.workers == 1 and len(names) == 1:
-        measure_one(names[0], arguments)
-        return
+    # Threads of this process would not survive the forks.
+    torch.set_num_threads(1)
+    folders = {name: arguments.labels / name for name in LABELLED}
+    folders |= {name: arguments.data / name for name in HUMAN}
+    sources = [open_source(folder) for folder in folders.values()]
+    data = Data(list(folders), load_objects(sources, [1.0] * len(sources), arguments.seed))
+    data.objects.share_memory_()
+    names = [name for name in arguments.tries.split(",") if not result(name, arguments).is_file()]
+    context = torch.multiprocessing.get_context("fork")
     with ThreadPoolExecutor(arguments.workers) as pool:
-        list(pool.map(run_alone, names))
-    found = sorted(arguments.out.glob("*/coco-dev.json"))
-    results = [json.loads(path.read_bytes()) for path in found]
+        list(pool.map(lambda name: fork(context, name, data, arguments), names))
+    results = [json.loads(path.read_bytes()) for path in arguments.out.glob("*/coco-dev.json")]
+    order = list(TRIES)
+    results.sort(key=lambda r: (r["init"] or "", r["samples"], order.index(r["try"]), r["seed"]))
     write_json(arguments.out / "tries.json", {"tries": results})
     rows = [[r["title"], str(r["samples"]), str(r["seed"]), *r["cells"]] for r in results]
     heads = ["", "samples", "seed", *(f"`{p}`" for p in PROTOCOLS)]
     print(Table("mIoU on coco-dev", heads, rows).markdown())
 
 
-def run_alone(name: str) -> None:
-    """One try in a process of its own, the command line otherwise as it is."""
-    options = ["--tries", name, "--workers", "1"]
-    subprocess.run([sys.executable, *sys.argv, *options], check=True)
+@dataclass(frozen=True)
+class Data:
+    """All folders' objects, in memory once for all tries; ``folders`` are their names."""
+
+    folders: list[str]
+    objects: TrainingObjects
+
+    def mixed(self, shares: dict[str, float]) -> TrainingObjects:
+        """The same objects, each folder drawn from as often as its share says (0 without one)."""
+        each = np.array([shares.get(name, 0.0) for name in self.folders])
+        weights = each / np.bincount(self.objects.folder_index, minlength=len(each))
+        probability = weights[self.objects.folder_index]
+        return dataclasses.replace(self.objects, probability=probability / probability.sum())
 
 
-def measure_one(name: str, arguments: argparse.Namespace) -> None:
+def result(name: str, arguments: argparse.Namespace) -> Path:
+    """Where the figures of a try are."""
+    return Path(arguments.out / f"{name}-{arguments.samples}-{arguments.seed}" / "coco-dev.json")
+
+
+def fork(context: Any, name: str, data: Data, arguments: argparse.Namespace) -> None:
+    """One try in a process of its own, which reads the same objects."""
+
+    def run() -> None:
+        measure(name, data, arguments)
+        sys.stderr.flush()
+        # All is on disk: threads of the forked libraries may not end by themselves.
+        os._exit(0)
+
+    process = context.Process(target=run)
+    process.start()
+    process.join()
+    if process.exitcode:
+        raise SystemExit(f"{name} failed")
+
+
+def measure(name: str, data: Data, arguments: argparse.Namespace) -> None:
     """Train and measure one try in this process."""
     attempt = TRIES[name]
-    out = arguments.out / f"{name}-{arguments.samples}-{arguments.seed}"
-    if (out / "coco-dev.json").is_file():
-        return
-    torch.set_num_threads(1)
+    out = result(name, arguments).parent
     attempt.prepare()
     config = TrainConfig(
         samples=arguments.samples,
@@ -256,19 +295,23 @@ def measure_one(name: str, arguments: argparse.Namespace) -> None:
     if arguments.init:
         config = dataclasses.replace(config, sizes=((96, 1.0),))
     config = dataclasses.replace(config, **attempt.config)
-    data = [f"{arguments.labels / folder}:{share}" for folder, share in attempt.labelled.items()]
-    data += [f"{arguments.data / folder}:{share}" for folder, share in attempt.human.items()]
-    run_training(tuple(data), out, config, arguments.init, None, 1)
-    runtime = TorchRuntime(load_weights(out / "weights.safetensors"))
+    objects = data.mixed({**attempt.labelled, **attempt.human})
+    train(World(), objects, config, RunOptions(out, arguments.init))
+    weights = out / "weights.safetensors"
+    if not (out / "onnx").is_dir():
+        export_model("onnx", weights, out / "onnx", None, None, 1.0, seed=0)
+    runtime = open_runtime(out / "onnx" / MODELS["fp32"], None, 1)
     folder = open_source(arguments.data / "coco-dev")
     predictor = Predictor(runtime, scores=read_models(fit_scores(runtime, folder)))
     report = evaluate(folder, PROTOCOLS, predictor)
     mious = {p: report["protocols"][p]["miou"] for p in PROTOCOLS}
     write_json(
-        out / "coco-dev.json",
+        result(name, arguments),
         {
             "try": name,
             "title": attempt.title,
+            "init": arguments.init and hashlib.sha256(arguments.init.read_bytes()).hexdigest(),
+            "config": config.to_dict(),
             "samples": arguments.samples,
             "seed": arguments.seed,
             "miou": mious,

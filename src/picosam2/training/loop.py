@@ -27,7 +27,7 @@ from picosam2.training.objects import TrainingObjects
 from picosam2.training.optimizers import make_optimizers
 from picosam2.training.sampler import draw_prompts
 from picosam2.training.state import STATE_FILE, load_state, save_state
-from picosam2.training.world import World
+from picosam2.training.world import World, keep_freed_memory
 
 WEIGHTS_FILE = "weights.safetensors"
 Validation = Callable[[PicoSAM2, int], dict[str, float]]
@@ -133,6 +133,8 @@ def train(
     """
     world.join()
     device = world.device
+    if device.type == "cpu":
+        keep_freed_memory()
     torch.manual_seed(config.seed)
     state_file = options.out / STATE_FILE
     resume = state_file.is_file()

@@ -41,6 +41,7 @@ class TrainingObjects:
         centre: N×2 float64, the ``crop96`` protocol's centre.
         clicks: N×K×2 float64, centres of pixels on the object, drawn with a probability
             proportional to the distance from the object's edge.
+        folder_index: N int64, the folder of each object.
         probability: N float64, how often to draw each object; sums to 1.
         tiles: N×1×64×64 uint8, the teacher's logits around each object (``picosam2.data.soft``).
         tile_square: N×3 float64, x0, y0 and side of the part of the photograph a tile covers.
@@ -57,6 +58,7 @@ class TrainingObjects:
     native_scale: NDArray[np.float64]
     centre: NDArray[np.float64]
     clicks: NDArray[np.float64]
+    folder_index: NDArray[np.int64]
     probability: NDArray[np.float64]
     tiles: Tensor
     tile_square: NDArray[np.float64]
@@ -130,6 +132,7 @@ def load_objects(folders: list[Source], weights: list[float], seed: int) -> Trai
         native_scale=native_scale,
         centre=centre,
         clicks=clicks,
+        folder_index=np.array(folder_index),
         probability=probability / probability.sum(),
         tiles=torch.from_numpy(np.stack([tile for tile, _, _ in soft])[:, None]),
         tile_square=np.array([square for _, square, _ in soft]),

@@ -61,10 +61,8 @@ class World:
             if self.local_rank >= torch.cuda.device_count():
                 raise InputError(f"one process a GPU: at most {torch.cuda.device_count()}")
             torch.cuda.set_device(self.device)
-        else:
-            keep_freed_memory()
-            if self.size > 1:
-                torch.set_num_threads(1)
+        elif self.size > 1:
+            torch.set_num_threads(1)
         if self.size > 1 and not dist.is_initialized():
             backend = "cpu:gloo,cuda:nccl" if self.device.type == "cuda" else "gloo"
             dist.init_process_group(
