@@ -11,25 +11,19 @@ from __future__ import annotations
 import argparse
 import json
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from fit_scores import fit_scores
+from experiments import HUMAN, LABELLED, PROTOCOLS, Data, measure, run_all
 
-from picosam2 import Predictor
-from picosam2.data.source import open_source
-from picosam2.evaluation.run import evaluate
-from picosam2.export.run import export_model
 from picosam2.output import write_json
-from picosam2.runtime.engines import open_runtime
-from picosam2.scores import read_models
+from picosam2.record import git_commit
 from picosam2.table import Table
 from picosam2.training.config import TrainConfig
-from picosam2.training.run import run_training
-
-PROTOCOLS = ["crop96", "click", "box"]
-OTHERS = {"duts-train": 0.10, "clothing-train": 0.06, "cats-train": 0.04, "balloon-train": 0.02}
+from picosam2.training.loop import RunOptions, train
+from picosam2.training.world import World
 
 
 @dataclass(frozen=True)
@@ -40,24 +34,20 @@ class Row:
         title: in the table.
         loss: its name.
         labelled: shares of the folders that the teacher labelled.
-        human: shares of the folders of human masks alone.
+        taught_alone: whether objects that only the teacher outlined are drawn.
     """
 
     title: str
     loss: str
     labelled: dict[str, float]
-    human: dict[str, float]
+    taught_alone: bool = True
 
 
 ROWS = {
     # Human masks only: of coco-boxes there are none.
-    "supervised": Row("supervised", "supervised", {}, {"coco-train": 0.78, **OTHERS}),
-    "paper": Row(
-        "distilled, the paper's loss", "paper", {"coco-train": 0.54, "coco-boxes": 0.24}, OTHERS
-    ),
-    "soft": Row(
-        "distilled, ours (`soft`)", "soft", {"coco-train": 0.54, "coco-boxes": 0.24}, OTHERS
-    ),
+    "supervised": Row("supervised", "supervised", {"coco-train": 0.78}, taught_alone=False),
+    "paper": Row("distilled, the paper's loss", "paper", LABELLED),
+    "soft": Row("distilled, ours (`soft`)", "soft", LABELLED),
 }
 
 
@@ -69,59 +59,56 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=60_000)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--rows", default=",".join(ROWS))
+    parser.add_argument("--workers", type=int, default=2)
     arguments = parser.parse_args()
-    results: list[dict[str, Any]] = []
-    for seed in range(arguments.seeds):
-        for name in arguments.rows.split(","):
-            run = arguments.out / f"{name}-{seed}"
-            train(ROWS[name], run, seed, arguments)
-            results.append(measure(run, name, seed, arguments.data))
-            write_json(
-                arguments.out / "distillation.json",
-                {"samples": arguments.samples, "results": results},
-            )
-            print(table(results).markdown())
+    data = Data.load(arguments.data, arguments.labels, seed=0)
+    names = arguments.rows.split(",")
+    # A seed of all rows before the next: a table that is stopped is whole as far as it goes.
+    runs = [(name, seed) for seed in range(arguments.seeds) for name in names]
+    steps = (
+        [partial(train_one, *run, data, arguments), partial(measure_one, *run, arguments)]
+        for run in runs
+        if not result(*run, arguments).is_file()
+    )
+    run_all(steps, arguments.workers)
+    results = [json.loads(result(*run, arguments).read_bytes()) for run in runs]
+    write_json(arguments.out / "distillation.json", {"results": results})
+    print(table(results).markdown())
 
 
-def train(row: Row, run: Path, seed: int, arguments: argparse.Namespace) -> None:
-    """Train one row with one seed, or go on with it."""
-    config = TrainConfig(
+def result(name: str, seed: int, arguments: argparse.Namespace) -> Path:
+    """Where the figures of a run are."""
+    return Path(arguments.out / f"{name}-{seed}" / "coco-val.json")
+
+
+def configure(name: str, seed: int, arguments: argparse.Namespace) -> TrainConfig:
+    """The configuration of a run."""
+    return TrainConfig(
         samples=arguments.samples,
         warmup_samples=arguments.samples // 10,
         # As long an average as the last tenth of the run.
         ema_decay=0.995,
-        loss=row.loss,
+        lr=1e-2,
+        loss=ROWS[name].loss,
         seed=seed,
     )
-    data = [f"{arguments.labels / name}:{share}" for name, share in row.labelled.items()]
-    data += [f"{arguments.data / name}:{share}" for name, share in row.human.items()]
-    run_training(tuple(data), run, config, None, None, None)
 
 
-def measure(run: Path, name: str, seed: int, data: Path) -> dict[str, Any]:
-    """The run's figures on coco-val, fp32 and INT8; those that are there are read."""
-    path = run / "coco-val.json"
-    if path.is_file():
-        return dict(json.loads(path.read_bytes()))
-    weights = run / "weights.safetensors"
-    exported = run / "onnx-int8"
-    if not exported.is_dir():
-        calibration = open_source(data / "coco-train")
-        export_model("onnx-int8", weights, exported, calibration, None, 1.0, seed=0)
-    result: dict[str, Any] = {"row": name, "seed": seed}
-    for precision, model in (("fp32", weights), ("int8", exported / "picosam2-int8.onnx")):
-        runtime = open_runtime(model, None, 0)
-        # What tells good masks from bad ones depends on the weights.
-        scores = read_models(fit_scores(runtime, open_source(data / "coco-dev")))
-        report = evaluate(
-            open_source(data / "coco-val"), PROTOCOLS, Predictor(runtime, scores=scores)
-        )
-        result[precision] = {
-            protocol: {key: report["protocols"][protocol][key] for key in ("miou", "map")}
-            for protocol in PROTOCOLS
-        }
-    write_json(path, result)
-    return result
+def train_one(name: str, seed: int, data: Data, arguments: argparse.Namespace) -> None:
+    """Train one row with one seed in this process, or go on with it."""
+    row = ROWS[name]
+    objects = data.mixed({**row.labelled, **HUMAN}, row.taught_alone)
+    options = RunOptions(result(name, seed, arguments).parent)
+    train(World(), objects, configure(name, seed, arguments), options)
+
+
+def measure_one(name: str, seed: int, arguments: argparse.Namespace) -> None:
+    """Measure a trained run."""
+    out = result(name, seed, arguments)
+    figures = measure(out.parent, arguments.data, "coco-val", ("fp32", "int8"))
+    config = configure(name, seed, arguments).to_dict()
+    record = {"row": name, "seed": seed, "config": config, "commit": git_commit()}
+    write_json(out, {**record, **figures})
 
 
 def table(results: list[dict[str, Any]]) -> Table:

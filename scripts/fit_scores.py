@@ -18,7 +18,7 @@ from scipy.special import expit
 from tqdm import tqdm
 
 from picosam2 import PredictorConfig
-from picosam2.boxes import box_overlap, fit_to_box, in_crop
+from picosam2.boxes import fit_to_box, in_crop
 from picosam2.data.source import Source, open_source
 from picosam2.errors import InputError
 from picosam2.evaluation.run import choose_objects
@@ -34,6 +34,8 @@ from picosam2.weights import SCORES_FILE, model_path
 
 # Of the squared weights of the standardised evidence: 1,000 objects need hardly any.
 RIDGE = 1e-3
+# The absolute error's corner at 0 is this wide, so that it has a slope everywhere.
+ROUND = 0.03
 
 
 def main() -> None:
@@ -92,7 +94,7 @@ def gather(runtime: Runtime, folder: Source) -> dict[str, tuple[NDArray[Any], ND
                     found["click"].append((click_evidence(z, score), iou))
             inner = in_crop(box, crops[0], len(logits[0]))
             z = fit_to_box(logits[0], inner, config.box)
-            evidence = box_evidence(z, float(scores[0]), box_overlap(z, inner))
+            evidence = box_evidence(logits[0], z, float(scores[0]), inner)
             if (z > 0).any():
                 found["box"].append((evidence, mask_iou(paste_mask(z, crops[0], size), truth)))
     return {
@@ -102,14 +104,13 @@ def gather(runtime: Runtime, folder: Source) -> dict[str, tuple[NDArray[Any], ND
 
 
 def regress(evidence: NDArray[Any], ious: NDArray[Any]) -> tuple[NDArray[np.float64], float]:
-    """Logistic regression of IoUs: weights and bias of least cross-entropy."""
+    """Logistic curve through IoUs: weights and bias of least mean absolute error."""
     mean, deviation = evidence.mean(axis=0), evidence.std(axis=0)
     inputs = (evidence - mean) / deviation
 
     def cost(parameters: NDArray[np.float64]) -> float:
-        z = inputs @ parameters[1:] + parameters[0]
-        entropy = np.logaddexp(0, z) - ious * z
-        return float(entropy.mean() + RIDGE * np.square(parameters[1:]).sum())
+        errors = expit(inputs @ parameters[1:] + parameters[0]) - ious
+        return float(np.hypot(errors, ROUND).mean() + RIDGE * np.square(parameters[1:]).sum())
 
     best = minimize(cost, np.zeros(inputs.shape[1] + 1), method="L-BFGS-B").x
     weights = best[1:] / deviation

@@ -14,43 +14,28 @@ import argparse
 import dataclasses
 import hashlib
 import json
-import os
-import sys
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-import torch.multiprocessing
-from fit_scores import fit_scores
+from experiments import HUMAN, LABELLED, PROTOCOLS, Data, measure, run_all
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from picosam2 import Predictor
-from picosam2.data.source import open_source
-from picosam2.evaluation.run import evaluate
-from picosam2.export.run import export_model
 from picosam2.output import write_json
 from picosam2.record import git_commit
-from picosam2.runtime.engines import open_runtime
-from picosam2.scores import read_models
 from picosam2.table import Table
 from picosam2.training import loop
 from picosam2.training.config import TrainConfig
 from picosam2.training.crops import Batch
 from picosam2.training.loop import RunOptions, train
 from picosam2.training.losses import LOSSES, bce, dice, soft_target
-from picosam2.training.objects import TrainingObjects, load_objects
 from picosam2.training.sampler import SamplerConfig
 from picosam2.training.world import World
-from picosam2.weights import MODELS
-
-PROTOCOLS = ["crop96", "click", "box"]
-LABELLED = {"coco-train": 0.54, "coco-boxes": 0.24}
-HUMAN = {"duts-train": 0.10, "clothing-train": 0.06, "cats-train": 0.04, "balloon-train": 0.02}
 
 
 @dataclass(frozen=True)
@@ -222,39 +207,25 @@ def main() -> None:
     parser.add_argument("--tries", default=",".join(TRIES))
     parser.add_argument("--workers", type=int, default=2)
     arguments = parser.parse_args()
-    # Threads of this process would not survive the forks.
-    torch.set_num_threads(1)
-    folders = {name: arguments.labels / name for name in LABELLED}
-    folders |= {name: arguments.data / name for name in HUMAN}
-    sources = [open_source(folder) for folder in folders.values()]
-    data = Data(list(folders), load_objects(sources, [1.0] * len(sources), arguments.seed))
-    data.objects.share_memory_()
+    data = Data.load(arguments.data, arguments.labels, arguments.seed)
     names = [name for name in arguments.tries.split(",") if not result(name, arguments).is_file()]
-    context = torch.multiprocessing.get_context("fork")
-    with ThreadPoolExecutor(arguments.workers) as pool:
-        list(pool.map(lambda name: fork(context, name, data, arguments), names))
+    steps = (
+        [partial(train_one, name, data, arguments), partial(measure_one, name, arguments)]
+        for name in names
+    )
+    run_all(steps, arguments.workers)
     results = [json.loads(path.read_bytes()) for path in arguments.out.glob("*/coco-dev.json")]
     order = list(TRIES)
     results.sort(key=lambda r: (r["init"] or "", r["samples"], order.index(r["try"]), r["seed"]))
     write_json(arguments.out / "tries.json", {"tries": results})
-    rows = [[r["title"], str(r["samples"]), str(r["seed"]), *r["cells"]] for r in results]
+    rows = [[r["title"], str(r["samples"]), str(r["seed"]), *points(r)] for r in results]
     heads = ["", "samples", "seed", *(f"`{p}`" for p in PROTOCOLS)]
     print(Table("mIoU on coco-dev", heads, rows).markdown())
 
 
-@dataclass(frozen=True)
-class Data:
-    """All folders' objects, in memory once for all tries; ``folders`` are their names."""
-
-    folders: list[str]
-    objects: TrainingObjects
-
-    def mixed(self, shares: dict[str, float]) -> TrainingObjects:
-        """The same objects, each folder drawn from as often as its share says (0 without one)."""
-        each = np.array([shares.get(name, 0.0) for name in self.folders])
-        weights = each / np.bincount(self.objects.folder_index, minlength=len(each))
-        probability = weights[self.objects.folder_index]
-        return dataclasses.replace(self.objects, probability=probability / probability.sum())
+def points(result: dict[str, Any]) -> list[str]:
+    """The cells of a try's mIoU."""
+    return [f"{100 * result['miou'][protocol]:.1f}" for protocol in PROTOCOLS]
 
 
 def result(name: str, arguments: argparse.Namespace) -> Path:
@@ -262,27 +233,8 @@ def result(name: str, arguments: argparse.Namespace) -> Path:
     return Path(arguments.out / f"{name}-{arguments.samples}-{arguments.seed}" / "coco-dev.json")
 
 
-def fork(context: Any, name: str, data: Data, arguments: argparse.Namespace) -> None:
-    """One try in a process of its own, which reads the same objects."""
-
-    def run() -> None:
-        measure(name, data, arguments)
-        sys.stderr.flush()
-        # All is on disk: threads of the forked libraries may not end by themselves.
-        os._exit(0)
-
-    process = context.Process(target=run)
-    process.start()
-    process.join()
-    if process.exitcode:
-        raise SystemExit(f"{name} failed")
-
-
-def measure(name: str, data: Data, arguments: argparse.Namespace) -> None:
-    """Train and measure one try in this process."""
-    attempt = TRIES[name]
-    out = result(name, arguments).parent
-    attempt.prepare()
+def configure(name: str, arguments: argparse.Namespace) -> TrainConfig:
+    """The configuration of a try."""
     config = TrainConfig(
         samples=arguments.samples,
         warmup_samples=arguments.samples // 10,
@@ -294,31 +246,33 @@ def measure(name: str, data: Data, arguments: argparse.Namespace) -> None:
     )
     if arguments.init:
         config = dataclasses.replace(config, sizes=((96, 1.0),))
-    config = dataclasses.replace(config, **attempt.config)
+    return dataclasses.replace(config, **TRIES[name].config)
+
+
+def train_one(name: str, data: Data, arguments: argparse.Namespace) -> None:
+    """Train one try in this process, or go on with it."""
+    attempt = TRIES[name]
+    attempt.prepare()
     objects = data.mixed({**attempt.labelled, **attempt.human})
-    train(World(), objects, config, RunOptions(out, arguments.init))
-    weights = out / "weights.safetensors"
-    if not (out / "onnx").is_dir():
-        export_model("onnx", weights, out / "onnx", None, None, 1.0, seed=0)
-    runtime = open_runtime(out / "onnx" / MODELS["fp32"], None, 1)
-    folder = open_source(arguments.data / "coco-dev")
-    predictor = Predictor(runtime, scores=read_models(fit_scores(runtime, folder)))
-    report = evaluate(folder, PROTOCOLS, predictor)
-    mious = {p: report["protocols"][p]["miou"] for p in PROTOCOLS}
-    write_json(
-        result(name, arguments),
-        {
-            "try": name,
-            "title": attempt.title,
-            "init": arguments.init and hashlib.sha256(arguments.init.read_bytes()).hexdigest(),
-            "config": config.to_dict(),
-            "samples": arguments.samples,
-            "seed": arguments.seed,
-            "miou": mious,
-            "cells": [f"{100 * value:.1f}" for value in mious.values()],
-            "commit": git_commit(),
-        },
-    )
+    options = RunOptions(result(name, arguments).parent, arguments.init)
+    train(World(), objects, configure(name, arguments), options)
+
+
+def measure_one(name: str, arguments: argparse.Namespace) -> None:
+    """Measure a trained try."""
+    out = result(name, arguments)
+    figures = measure(out.parent, arguments.data, "coco-dev", ("fp32",))["fp32"]
+    record = {
+        "try": name,
+        "title": TRIES[name].title,
+        "init": arguments.init and hashlib.sha256(arguments.init.read_bytes()).hexdigest(),
+        "config": configure(name, arguments).to_dict(),
+        "samples": arguments.samples,
+        "seed": arguments.seed,
+        "miou": {protocol: figures[protocol]["miou"] for protocol in PROTOCOLS},
+        "commit": git_commit(),
+    }
+    write_json(out, record)
 
 
 if __name__ == "__main__":

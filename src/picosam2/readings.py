@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from picosam2.boxes import BoxConfig, box_overlap, fit_to_box, in_crop
+from picosam2.boxes import BoxConfig, fit_to_box, in_crop
 from picosam2.masks import mask_iou
 from picosam2.prompt import Crop, paste_mask
 from picosam2.scores import ScoreModel, box_evidence, click_evidence
@@ -57,9 +57,9 @@ def read_box(
     The other arguments are those of :func:`read_click`.
     """
     inner = in_crop(box, crop, len(logits))
-    logits = fit_to_box(logits, inner, config)
-    evidence = box_evidence(logits, score, box_overlap(logits, inner))
-    return Reading(crop, logits, _expected(logits, evidence, model))
+    fitted = fit_to_box(logits, inner, config)
+    evidence = box_evidence(logits, fitted, score, inner)
+    return Reading(crop, fitted, _expected(fitted, evidence, model))
 
 
 def _expected(

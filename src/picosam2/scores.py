@@ -2,13 +2,14 @@
 
 The network's IoU output sees its lowest resolution only. How sure and how sharp the mask is,
 whether it holds the crop's centre (the prompt), whether the crop cuts it off, and how well it fills
-a given box say more. A logistic regression for each kind of prompt, fitted with the weights on
+a given box by itself say more. A logistic curve for each kind of prompt, fitted with the weights on
 ``coco-dev`` (``scripts/fit_scores.py``); an addition to PicoSAM2.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
+from picosam2.boxes import box_overlap
 from picosam2.weights import SCORES_FILE
 
 # SAM's stability score: IoU of the masks at thresholds one below and one above.
@@ -41,7 +43,7 @@ class ScoreModel:
         """Predicted IoU in 0..1.
 
         Args:
-            evidence: 5 float64.
+            evidence: float64, as many as ``weights``.
         """
         return float(expit(evidence @ np.array(self.weights) + self.bias))
 
@@ -62,9 +64,34 @@ def click_evidence(logits: NDArray[np.float32], score: float) -> NDArray[np.floa
     return _evidence(logits, score, float(border))
 
 
-def box_evidence(logits: NDArray[np.float32], score: float, overlap: float) -> NDArray[np.float64]:
-    """As :func:`click_evidence`, but last the IoU of the mask's bounding box with the box given."""
-    return _evidence(logits, score, overlap)
+def box_evidence(
+    own: NDArray[np.float32],
+    fitted: NDArray[np.float32],
+    score: float,
+    box: tuple[float, ...],
+) -> NDArray[np.float64]:
+    """What speaks for a mask in a box.
+
+    Args:
+        own: S×S float32, the network's logits.
+        fitted: S×S float32, the same fitted to the box.
+        score: the network's predicted IoU in 0..1.
+        box: x0, y0, x1, y1 in the crop's pixels.
+
+    Returns:
+        7 float64: as of :func:`click_evidence` with ``fitted``, but last the IoU of its mask's
+        bounding box with the box; then the shift of the logits that this took, and the share of the
+        network's own mask beside the box.
+    """
+    size = len(own)
+    inside = tuple(
+        slice(max(0, math.floor(low)), min(size, math.ceil(high)))
+        for low, high in ((box[1], box[3]), (box[0], box[2]))
+    )
+    shift = float((fitted - own).max())
+    area = int((own > 0).sum())
+    beside = 1 - int((own[inside] > 0).sum()) / area if area else 0.0
+    return np.array([*_evidence(fitted, score, box_overlap(fitted, box)), shift, beside])
 
 
 def _evidence(logits: NDArray[np.float32], score: float, last: float) -> NDArray[np.float64]:
@@ -79,7 +106,9 @@ def _evidence(logits: NDArray[np.float32], score: float, last: float) -> NDArray
 
 
 # The network's own predicted IoU, as it is.
-OWN_SCORES = {kind: ScoreModel((1.0, 0.0, 0.0, 0.0, 0.0), 0.0) for kind in ("click", "box")}
+OWN_SCORES = {
+    kind: ScoreModel((1.0, *[0.0] * (count - 1)), 0.0) for kind, count in (("click", 5), ("box", 7))
+}
 
 
 @cache

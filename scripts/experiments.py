@@ -1,0 +1,113 @@
+"""What comparisons of trainings share: photographs in memory once, a process a run, its figures."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.multiprocessing
+from fit_scores import fit_scores
+
+from picosam2 import Predictor
+from picosam2.data.source import open_source
+from picosam2.evaluation.run import evaluate
+from picosam2.export.run import export_model
+from picosam2.runtime.engines import open_runtime
+from picosam2.scores import read_models
+from picosam2.training.objects import TrainingObjects, load_objects
+from picosam2.weights import MODELS
+
+PROTOCOLS = ["crop96", "click", "box"]
+# Shares of the samples: folders that the teacher labelled, and folders of human masks.
+LABELLED = {"coco-train": 0.54, "coco-boxes": 0.24}
+HUMAN = {"duts-train": 0.10, "clothing-train": 0.06, "cats-train": 0.04, "balloon-train": 0.02}
+TARGETS = {"fp32": "onnx", "int8": "onnx-int8"}
+
+
+@dataclass(frozen=True)
+class Data:
+    """All folders' objects, in memory once for all runs; ``folders`` are their names."""
+
+    folders: list[str]
+    objects: TrainingObjects
+
+    @classmethod
+    def load(cls, data: Path, labels: Path, seed: int) -> Data:
+        """``labels/coco-train``, ..., ``data/duts-train``, ..."""
+        # Threads of this process would not survive the forks.
+        torch.set_num_threads(1)
+        paths = [labels / name for name in LABELLED] + [data / name for name in HUMAN]
+        sources = [open_source(path) for path in paths]
+        objects = load_objects(sources, [1.0] * len(sources), seed)
+        return cls([path.name for path in paths], objects.share_memory_())
+
+    def mixed(self, shares: dict[str, float], taught_alone: bool = True) -> TrainingObjects:
+        """The same objects, each folder drawn from as often as its share says (0 without one).
+
+        Args:
+            shares: by name.
+            taught_alone: whether to draw objects that have a teacher's mask and no human one.
+        """
+        objects = self.objects
+        drawn = (objects.teacher_share < 1) | taught_alone
+        each = np.array([shares.get(name, 0.0) for name in self.folders])
+        counts = np.bincount(objects.folder_index[drawn], minlength=len(each)).clip(min=1)
+        probability = (each / counts)[objects.folder_index] * drawn
+        return dataclasses.replace(objects, probability=probability / probability.sum())
+
+
+def run_all(jobs: Iterable[Sequence[Callable[[], None]]], workers: int) -> None:
+    """The steps of each job, each in a process of its own that reads this one's memory.
+
+    ``workers`` jobs are done at a time.
+    """
+    context = torch.multiprocessing.get_context("fork")
+
+    def run(steps: Sequence[Callable[[], None]]) -> None:
+        for step in steps:
+            process = context.Process(target=_run_and_leave, args=(step,))
+            process.start()
+            process.join()
+            if process.exitcode:
+                raise SystemExit(f"a run failed with exit code {process.exitcode}: see above")
+
+    with ThreadPoolExecutor(workers) as pool:
+        list(pool.map(run, jobs))
+
+
+def _run_and_leave(job: Callable[[], None]) -> None:
+    job()
+    sys.stderr.flush()
+    # All is on disk: threads of libraries may not end by themselves after a fork.
+    os._exit(0)
+
+
+def measure(
+    run: Path, data: Path, split: str, precisions: tuple[str, ...]
+) -> dict[str, dict[str, Any]]:
+    """Figures of a run's weights as ONNX models, by precision and protocol: ``miou`` and ``map``.
+
+    What tells good masks from bad ones depends on the weights: it is fitted on ``coco-dev`` to the
+    first precision's model.
+    """
+    models, figures = None, {}
+    for precision in precisions:
+        exported = run / TARGETS[precision]
+        if not exported.is_dir():
+            calibration = open_source(data / "coco-train")
+            weights = run / "weights.safetensors"
+            export_model(TARGETS[precision], weights, exported, calibration, None, 1.0, seed=0)
+        runtime = open_runtime(exported / MODELS[precision], None, 1)
+        models = models or read_models(fit_scores(runtime, open_source(data / "coco-dev")))
+        predictor = Predictor(runtime, scores=models)
+        report = evaluate(open_source(data / split), PROTOCOLS, predictor)["protocols"]
+        figures[precision] = {p: {k: report[p][k] for k in ("miou", "map")} for p in PROTOCOLS}
+    return figures
