@@ -16,6 +16,7 @@ from picosam2 import Predictor, PredictorConfig
 from picosam2.boxes import fit_to_box
 from picosam2.masks import mask_iou, most_interior_pixel
 from picosam2.prompt import OUTSIDE_LOGIT
+from picosam2.scores import box_evidence
 from picosam2.weights import SCORES_FILE, model_path
 
 
@@ -265,6 +266,16 @@ def test_a_mask_that_fills_its_box_is_expected_to_be_better():
         predictor.set_image(np.zeros((300, 300, 3), np.uint8))
         scores.append(predictor.predict(box=[100, 100, 200, 200], multimask_output=False)[1][0])
     assert scores[0] > scores[1] + 0.1
+
+
+def test_what_fitting_to_a_box_took_is_evidence():
+    """All logits raised by 2; a quarter of the network's own mask lies beside the box."""
+    own = np.full((96, 96), -1, np.float32)
+    own[20:40, 20:40] = 1
+    fitted = own + 2
+    *_, shift, beside = box_evidence(own, fitted, 0.5, (25, 20, 96, 96))
+    assert shift == 2
+    assert beside == pytest.approx(0.25)
 
 
 def test_the_predicted_iou_was_fitted_to_the_shipped_weights():
