@@ -307,13 +307,15 @@ def test_a_region_comes_into_force_as_late_as_in_the_sensor(coffee, predictor):
 
 
 @pytest.mark.parametrize("delay", range(SETTLE_FRAMES))
-def test_whatever_the_delay_the_mask_is_read_from_its_own_region(coffee, cup, predictor, delay):
+def test_whatever_the_delay_the_mask_is_read_from_its_own_region(coffee, predictor, delay):
     camera = ReplayCamera(repeat(coffee, 30), predictor.runtime, delay)
     session = Session(camera.frame_size, point=CUP)
     for _ in drive(camera, session):
         pass
-    answer = session.answer
-    assert mask_iou(paste_region(answer.logits, answer.region, (400, 600)) > 0, cup) > 0.75
+    patient = ReplayCamera(repeat(coffee), predictor.runtime, 0)
+    patient.set_region(session.answer.region)
+    # The session changes signs, of what is not connected to the object.
+    assert np.array_equal(np.abs(session.answer.logits), np.abs(patient.read().logits))
 
 
 def test_the_region_follows_an_object_through_a_video(coffee, cup, predictor):
