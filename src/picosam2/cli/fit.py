@@ -50,7 +50,7 @@ def bench(
     """Time every installed engine on this machine, side by side.
 
     The models in the package, and MODELS by picosam2 export. One click in the middle of the
-    photograph, medians, taking turns; masks are compared with those of the first row.
+    photograph, medians, taking turns; the masks of one crop are compared with the first row's.
     """
     from picosam2.evaluation.engines import bench_table, list_models, measure_engines
     from picosam2.examples import EXAMPLES
