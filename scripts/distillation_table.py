@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from experiments import HUMAN, LABELLED, PROTOCOLS, Data, measure, run_all
+from experiments import HUMAN, LABELLED, PROTOCOLS, Data, measure, run_all, short_config
 
 from picosam2.output import write_json
 from picosam2.record import git_commit
@@ -61,16 +61,17 @@ def main() -> None:
     parser.add_argument("--rows", default=",".join(ROWS))
     parser.add_argument("--workers", type=int, default=2)
     arguments = parser.parse_args()
-    data = Data.load(arguments.data, arguments.labels, seed=0)
     names = arguments.rows.split(",")
-    # A seed of all rows before the next: a table that is stopped is whole as far as it goes.
+    # A seed of all rows before the next: what a stop leaves compares all of them.
     runs = [(name, seed) for seed in range(arguments.seeds) for name in names]
-    steps = (
-        [partial(train_one, *run, data, arguments), partial(measure_one, *run, arguments)]
-        for run in runs
-        if not result(*run, arguments).is_file()
-    )
-    run_all(steps, arguments.workers)
+    missing = [run for run in runs if not result(*run, arguments).is_file()]
+    if missing:
+        data = Data.load(arguments.data, arguments.labels, seed=0)
+        steps = (
+            [partial(train_one, *run, data, arguments), partial(measure_one, *run, arguments)]
+            for run in missing
+        )
+        run_all(steps, arguments.workers)
     results = [json.loads(result(*run, arguments).read_bytes()) for run in runs]
     write_json(arguments.out / "distillation.json", {"results": results})
     print(table(results).markdown())
@@ -83,15 +84,7 @@ def result(name: str, seed: int, arguments: argparse.Namespace) -> Path:
 
 def configure(name: str, seed: int, arguments: argparse.Namespace) -> TrainConfig:
     """The configuration of a run."""
-    return TrainConfig(
-        samples=arguments.samples,
-        warmup_samples=arguments.samples // 10,
-        # As long an average as the last tenth of the run.
-        ema_decay=0.995,
-        lr=1e-2,
-        loss=ROWS[name].loss,
-        seed=seed,
-    )
+    return short_config(arguments.samples, seed, 1e-2, ROWS[name].loss)
 
 
 def train_one(name: str, seed: int, data: Data, arguments: argparse.Namespace) -> None:

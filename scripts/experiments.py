@@ -15,6 +15,7 @@ import numpy as np
 import torch
 import torch.multiprocessing
 from fit_scores import fit_scores
+from threadpoolctl import threadpool_limits
 
 from picosam2 import Predictor
 from picosam2.data.source import open_source
@@ -22,6 +23,7 @@ from picosam2.evaluation.run import evaluate
 from picosam2.export.run import export_model
 from picosam2.runtime.engines import open_runtime
 from picosam2.scores import read_models
+from picosam2.training.config import TrainConfig
 from picosam2.training.objects import TrainingObjects, load_objects
 from picosam2.weights import MODELS
 
@@ -64,6 +66,19 @@ class Data:
         return dataclasses.replace(objects, probability=probability / probability.sum())
 
 
+def short_config(samples: int, seed: int, lr: float, loss: str) -> TrainConfig:
+    """The configuration of a short run."""
+    return TrainConfig(
+        samples=samples,
+        warmup_samples=samples // 10,
+        # As long an average as the last tenth of the run.
+        ema_decay=0.995,
+        lr=lr,
+        loss=loss,
+        seed=seed,
+    )
+
+
 def run_all(jobs: Iterable[Sequence[Callable[[], None]]], workers: int) -> None:
     """The steps of each job, each in a process of its own that reads this one's memory.
 
@@ -84,6 +99,8 @@ def run_all(jobs: Iterable[Sequence[Callable[[], None]]], workers: int) -> None:
 
 
 def _run_and_leave(job: Callable[[], None]) -> None:
+    # BLAS threads of several processes would wait for each other.
+    threadpool_limits(1, user_api="blas")
     job()
     sys.stderr.flush()
     # All is on disk: threads of libraries may not end by themselves after a fork.

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from experiments import HUMAN, LABELLED, PROTOCOLS, Data, measure, run_all
+from experiments import HUMAN, LABELLED, PROTOCOLS, Data, measure, run_all, short_config
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -207,13 +207,14 @@ def main() -> None:
     parser.add_argument("--tries", default=",".join(TRIES))
     parser.add_argument("--workers", type=int, default=2)
     arguments = parser.parse_args()
-    data = Data.load(arguments.data, arguments.labels, arguments.seed)
     names = [name for name in arguments.tries.split(",") if not result(name, arguments).is_file()]
-    steps = (
-        [partial(train_one, name, data, arguments), partial(measure_one, name, arguments)]
-        for name in names
-    )
-    run_all(steps, arguments.workers)
+    if names:
+        data = Data.load(arguments.data, arguments.labels, arguments.seed)
+        steps = (
+            [partial(train_one, name, data, arguments), partial(measure_one, name, arguments)]
+            for name in names
+        )
+        run_all(steps, arguments.workers)
     results = [json.loads(path.read_bytes()) for path in arguments.out.glob("*/coco-dev.json")]
     order = list(TRIES)
     results.sort(key=lambda r: (r["init"] or "", r["samples"], order.index(r["try"]), r["seed"]))
@@ -235,15 +236,7 @@ def result(name: str, arguments: argparse.Namespace) -> Path:
 
 def configure(name: str, arguments: argparse.Namespace) -> TrainConfig:
     """The configuration of a try."""
-    config = TrainConfig(
-        samples=arguments.samples,
-        warmup_samples=arguments.samples // 10,
-        # As long an average as the last tenth of the run.
-        ema_decay=0.995,
-        loss="soft",
-        lr=arguments.lr,
-        seed=arguments.seed,
-    )
+    config = short_config(arguments.samples, arguments.seed, arguments.lr, "soft")
     if arguments.init:
         config = dataclasses.replace(config, sizes=((96, 1.0),))
     return dataclasses.replace(config, **TRIES[name].config)
