@@ -37,7 +37,8 @@ report: .venv/developing
 	mkdir -p docs/results
 	cp $(REPORT)/page/report.json $(REPORT)/page/report.md docs/results/
 	$(BIN)/python scripts/plot_predicted_iou.py $(REPORT)/coco-val docs/predicted-iou.svg
-	$(BIN)/python scripts/fill_readme.py
+	$(BIN)/python benchmarks/prompt_steps.py --data $(DATA)/coco-val --json docs/results/prompt_steps.json
+	$(BIN)/python scripts/fill_tables.py
 
 # make edge DATA=../shared/data: every export target, verified, and README's table of them. The
 # machine should do nothing else.
@@ -45,7 +46,7 @@ TARGETS := onnx onnx-int8 openvino openvino-int8 litert litert-int8 executorch e
 	ethos-u imx500 c-array
 edge: .venv/edge $(TARGETS:%=exported/%/done)
 	$(BIN)/picosam2 fit exported --json docs/results/edge.json
-	$(BIN)/python scripts/fill_readme.py
+	$(BIN)/python scripts/fill_tables.py
 
 EXPORTERS := $(wildcard src/picosam2/export/*.py src/picosam2/export/*/* src/picosam2/runtime/*.py)
 exported/%/done: src/picosam2/weights/picosam2.safetensors $(EXPORTERS)

@@ -1,12 +1,13 @@
 """What each step after the network adds to a click and to a box: IoU over the image.
 
-python benchmarks/prompt_steps.py --data ../shared/data/coco-val
+python benchmarks/prompt_steps.py --data ../shared/data/coco-val --json steps.json
 """
 
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
+import hashlib
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +20,11 @@ from picosam2.evaluation.metrics import summarise
 from picosam2.evaluation.protocols import Case, jittered_box
 from picosam2.evaluation.run import choose_objects
 from picosam2.masks import mask_iou, most_interior_pixel
+from picosam2.output import write_json
 from picosam2.prompt import Crop, cut, paste_mask
 from picosam2.scores import OWN_SCORES, score_models
 from picosam2.table import Table
+from picosam2.weights import model_path
 
 FULL = PredictorConfig()
 CLICK_STEPS = {
@@ -49,8 +52,9 @@ JITTERS = (0.0, 0.05, 0.1, 0.2, 0.3)
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--weights", default="int8")
+    parser.add_argument("--weights", default="int8", choices=("int8", "fp32"))
     parser.add_argument("--limit", type=int)
+    parser.add_argument("--json", type=Path, help="write the tables here")
     arguments = parser.parse_args()
     base = Predictor.from_pretrained(arguments.weights, threads=1)
     predictors = {
@@ -96,13 +100,25 @@ def main() -> None:
         for name, values in clicks.items()
     ]
     heads = ["step", "mIoU", "mAP", "small", "medium", "large", "forward passes a click"]
-    print(Table("Click", heads, rows).markdown())
+    click = Table("Click", heads, rows)
     rows = [
         [name, *(f"{100 * np.mean(boxed[name, jitter]):.1f}" for jitter in JITTERS)]
         for name in BOX_STEPS
     ]
     heads = ["step", *(f"box off by {100 * jitter:g} %" for jitter in JITTERS)]
-    print(Table("Box", heads, rows).markdown())
+    box = Table("Box", heads, rows)
+    print(click.markdown(), box.markdown(), sep="\n")
+    if arguments.json:
+        weights = model_path(arguments.weights).read_bytes()
+        record = {
+            "data": arguments.data.name,
+            "objects": len(areas),
+            "weights": arguments.weights,
+            "weights_sha256": hashlib.sha256(weights).hexdigest(),
+        }
+        write_json(
+            arguments.json, record | {"tables": {"click": asdict(click), "box": asdict(box)}}
+        )
 
 
 def click_cells(values: list[float], areas: list[int]) -> list[str]:

@@ -16,7 +16,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from experiments import HUMAN, LABELLED, PROTOCOLS, Data, measure, run_all, short_config
+from experiments import (
+    HUMAN,
+    LABELLED,
+    PROTOCOLS,
+    Data,
+    conditions,
+    measure,
+    run_all,
+    short_config,
+)
+from numpy.typing import NDArray
 
 from picosam2.output import write_json
 from picosam2.record import git_commit
@@ -73,7 +83,8 @@ def main() -> None:
         )
         run_all(steps, arguments.workers)
     results = [json.loads(result(*run, arguments).read_bytes()) for run in runs]
-    write_json(arguments.out / "distillation.json", {"results": results})
+    facts = conditions(arguments.data, arguments.labels, "coco-val")
+    write_json(arguments.out / "distillation.json", facts | {"results": results})
     print(table(results).markdown())
 
 
@@ -105,22 +116,45 @@ def measure_one(name: str, seed: int, arguments: argparse.Namespace) -> None:
 
 
 def table(results: list[dict[str, Any]]) -> Table:
-    """Means over seeds, and the range where there are several."""
+    """Each row of ``ROWS`` in both precisions, then what distilling adds, seed by seed, in fp32.
+
+    Args:
+        results: what the files of the runs hold; every row has the same seeds, or none.
+    """
+    header = ["", "", "seeds", *(f"`{p}`" for p in PROTOCOLS)]
     rows = []
     for name, row in ROWS.items():
-        found = [result for result in results if result["row"] == name]
         for precision in ("fp32", "int8"):
-            if found:
-                cells = [text([r[precision][p] for r in found]) for p in PROTOCOLS]
-                rows.append([row.title, precision.upper(), str(len(found)), *cells])
-    return Table("Distillation", ["", "", "seeds", *(f"`{p}`" for p in PROTOCOLS)], rows)
+            by_seed = figures(results, name, precision)
+            if not len(by_seed):
+                continue
+            cells = [mean_and_span(by_seed[:, i], "") for i in range(len(PROTOCOLS))]
+            rows.append([row.title, precision.upper(), str(len(by_seed)), *cells])
+    base = figures(results, "supervised", "fp32")
+    for name in ("paper", "soft"):
+        distilled = figures(results, name, "fp32")
+        if not len(base) or not len(distilled):
+            continue
+        gain = distilled - base
+        cells = [mean_and_span(gain[:, i], "+") for i in range(len(PROTOCOLS))]
+        rows.append([f"{ROWS[name].title}, minus supervised", "FP32", str(len(gain)), *cells])
+    return Table("mIoU (range over the seeds) / mAP, in points", header, rows)
 
 
-def text(figures: list[dict[str, float]]) -> str:
-    """MIoU (smallest–largest over seeds) / mAP, in points."""
-    miou = 100 * np.array([f["miou"] for f in figures])
-    span = f" ({miou.min():.1f}–{miou.max():.1f})" if len(miou) > 1 else ""
-    return f"{miou.mean():.1f}{span} / {100 * np.mean([f['map'] for f in figures]):.1f}"
+def figures(results: list[dict[str, Any]], name: str, precision: str) -> NDArray[np.float64]:
+    """MIoU and mAP of a row's runs, in points: seeds × protocols × 2."""
+    found = sorted((r for r in results if r["row"] == name), key=lambda r: r["seed"])
+    points = [[[r[precision][p][k] for k in ("miou", "map")] for p in PROTOCOLS] for r in found]
+    return 100 * np.array(points).reshape(-1, len(PROTOCOLS), 2)
+
+
+def mean_and_span(by_seed: NDArray[np.float64], sign: str) -> str:
+    """MIoU (smallest to largest) / mAP of seeds × 2; ``sign`` "+" for differences."""
+    miou, mean_precision = by_seed.T
+    values = (miou.mean(), miou.min(), miou.max(), mean_precision.mean())
+    # Adding 0 makes 0.0 of −0.0.
+    mean, low, high, precision = (f"{round(value, 1) + 0:{sign}.1f}" for value in values)
+    return f"{mean} ({low} to {high}) / {precision}"
 
 
 if __name__ == "__main__":

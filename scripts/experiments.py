@@ -21,6 +21,7 @@ from picosam2 import Predictor
 from picosam2.data.source import open_source
 from picosam2.evaluation.run import evaluate
 from picosam2.export.run import export_model
+from picosam2.record import describe_machine, versions
 from picosam2.runtime.engines import open_runtime
 from picosam2.scores import read_models
 from picosam2.training.config import TrainConfig
@@ -64,6 +65,17 @@ class Data:
         counts = np.bincount(objects.folder_index[drawn], minlength=len(each)).clip(min=1)
         probability = (each / counts)[objects.folder_index] * drawn
         return dataclasses.replace(objects, probability=probability / probability.sum())
+
+
+def conditions(data: Path, labels: Path, split: str) -> dict[str, Any]:
+    """What holds for all runs of a comparison: machine, versions, digests of the data."""
+    trained_on = [labels / name for name in LABELLED] + [data / name for name in HUMAN]
+    folders = [open_source(path) for path in (*trained_on, data / split)]
+    return {
+        "machine": describe_machine(),
+        "versions": versions("torch", "numpy", "onnxruntime", "opencv-python-headless"),
+        "data": {folder.name: folder.digest for folder in folders},
+    }
 
 
 def short_config(samples: int, seed: int, lr: float, loss: str) -> TrainConfig:

@@ -22,7 +22,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from experiments import HUMAN, LABELLED, PROTOCOLS, Data, measure, run_all, short_config
+from experiments import (
+    HUMAN,
+    LABELLED,
+    PROTOCOLS,
+    Data,
+    conditions,
+    measure,
+    run_all,
+    short_config,
+)
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -33,7 +42,7 @@ from picosam2.training import loop
 from picosam2.training.config import TrainConfig
 from picosam2.training.crops import Batch
 from picosam2.training.loop import RunOptions, train
-from picosam2.training.losses import LOSSES, bce, dice, soft_target
+from picosam2.training.losses import LOSSES, bce, dice, soft_target, supervised
 from picosam2.training.sampler import SamplerConfig
 from picosam2.training.world import World
 
@@ -80,6 +89,20 @@ def warm_teacher(logits: Tensor, batch: Batch) -> Tensor:
     """``soft`` with the teacher's logits at temperature 2."""
     target = soft_target(dataclasses.replace(batch, teacher=batch.teacher / 2))
     return 0.5 * bce(logits, target) + 0.5 * dice(logits, target)
+
+
+def teacher_alone(logits: Tensor, batch: Batch) -> Tensor:
+    """½ BCE + ½ Dice against the teacher's sigmoids; the mask where it has no usable answer."""
+    answered = (batch.teacher_share > 0).float()[:, None, None, None]
+    target = torch.lerp(batch.masks, batch.teacher.sigmoid(), answered)
+    return 0.5 * bce(logits, target) + 0.5 * dice(logits, target)
+
+
+def paper_on_logits(logits: Tensor, batch: Batch) -> Tensor:
+    """``paper`` with the squared difference of logits, which the paper's text may mean."""
+    share = batch.teacher_share
+    distance = (logits - batch.teacher).square().mean((1, 2, 3))
+    return share * distance + (1 - share) * supervised(logits, batch)
 
 
 def boundary(logits: Tensor, batch: Batch) -> Tensor:
@@ -159,7 +182,7 @@ def copy_paste() -> None:
 
 
 TRIES = {
-    "base": Try("Muon and AdamW 1e-2, batch 32, EMA 0.995, `soft`"),
+    "base": Try("nothing"),
     "lr5": Try("learning rate 5e-3", {"lr": 5e-3}),
     "lr20": Try("learning rate 2e-2", {"lr": 2e-2}),
     "adamw2": Try("AdamW alone, 2e-3", {"lr": 2e-3}, prepare=adamw_alone),
@@ -171,8 +194,19 @@ TRIES = {
     "upright": Try("no rotation", {"sampler": SamplerConfig(rotation=0.0)}),
     "supervised": Try("`supervised` against the same masks", {"loss": "supervised"}),
     "paper": Try("`paper`", {"loss": "paper"}),
+    "paper-logits": Try(
+        "`paper`, MSE on logits",
+        {"loss": "paper-logits"},
+        prepare=add_loss("paper-logits", paper_on_logits),
+    ),
     "released": Try("`released`", {"loss": "released"}),
     "human": Try("`soft`, human masks only", labelled={"coco-train": 0.78}),
+    "teacher": Try(
+        "the teacher's answers alone, of COCO alone",
+        {"loss": "teacher"},
+        human={},
+        prepare=add_loss("teacher", teacher_alone),
+    ),
     "warm": Try(
         "teacher at temperature 2", {"loss": "warm"}, prepare=add_loss("warm", warm_teacher)
     ),
@@ -192,6 +226,20 @@ TRIES = {
         {"sampler": SamplerConfig(native=0.5, box=0.2, scene=0.2)},
     ),
     "paste": Try("copy-paste of objects", prepare=copy_paste),
+    **{
+        f"published-{loss}": Try(
+            f"the published optimiser (AdamW 3e-4, batch 8), native crops of 96 alone, `{loss}`",
+            {
+                "lr": 3e-4,
+                "batch": 8,
+                "sizes": ((96, 1.0),),
+                "sampler": SamplerConfig(native=1.0, box=0.0, scene=0.0),
+                "loss": loss,
+            },
+            prepare=adamw_alone,
+        )
+        for loss in ("supervised", "paper", "released")
+    },
 }
 
 
@@ -218,20 +266,33 @@ def main() -> None:
     results = [json.loads(path.read_bytes()) for path in arguments.out.glob("*/coco-dev.json")]
     order = list(TRIES)
     results.sort(key=lambda r: (r["init"] or "", r["samples"], order.index(r["try"]), r["seed"]))
-    write_json(arguments.out / "tries.json", {"tries": results})
-    rows = [[r["title"], str(r["samples"]), str(r["seed"]), *points(r)] for r in results]
-    heads = ["", "samples", "seed", *(f"`{p}`" for p in PROTOCOLS)]
-    print(Table("mIoU on coco-dev", heads, rows).markdown())
+    facts = conditions(arguments.data, arguments.labels, "coco-dev")
+    write_json(arguments.out / "tries.json", facts | {"tries": results})
+    print(table(results).markdown())
 
 
-def points(result: dict[str, Any]) -> list[str]:
-    """The cells of a try's mIoU."""
-    return [f"{100 * result['miou'][protocol]:.1f}" for protocol in PROTOCOLS]
+def table(results: list[dict[str, Any]]) -> Table:
+    """A row a try: mIoU on coco-dev in points."""
+    rows = []
+    for r in results:
+        start = f"weights {r['init'][:8]}" if r["init"] else "random"
+        points = (f"{100 * r['miou'][protocol]:.1f}" for protocol in PROTOCOLS)
+        rows.append([TRIES[r["try"]].title, start, f"{r['samples']:,}", str(r["seed"]), *points])
+    heads = ["what is different", "begins with", "samples", "seed", *(f"`{p}`" for p in PROTOCOLS)]
+    return Table("mIoU on coco-dev", heads, rows)
 
 
 def result(name: str, arguments: argparse.Namespace) -> Path:
     """Where the figures of a try are."""
-    return Path(arguments.out / f"{name}-{arguments.samples}-{arguments.seed}" / "coco-dev.json")
+    digest = init_digest(arguments)
+    start = digest[:8] if digest else "random"
+    folder = f"{name}-{start}-{arguments.samples}-{arguments.seed}"
+    return Path(arguments.out / folder / "coco-dev.json")
+
+
+def init_digest(arguments: argparse.Namespace) -> str | None:
+    """SHA-256 of the weights to start from."""
+    return arguments.init and hashlib.sha256(arguments.init.read_bytes()).hexdigest()
 
 
 def configure(name: str, arguments: argparse.Namespace) -> TrainConfig:
@@ -257,8 +318,7 @@ def measure_one(name: str, arguments: argparse.Namespace) -> None:
     figures = measure(out.parent, arguments.data, "coco-dev", ("fp32",))["fp32"]
     record = {
         "try": name,
-        "title": TRIES[name].title,
-        "init": arguments.init and hashlib.sha256(arguments.init.read_bytes()).hexdigest(),
+        "init": init_digest(arguments),
         "config": configure(name, arguments).to_dict(),
         "samples": arguments.samples,
         "seed": arguments.seed,

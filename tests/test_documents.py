@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shlex
 
+import fill_tables
 import pytest
 from click import Context, Group
 from conftest import ROOT
 
 from picosam2.cli import main
-from picosam2.evaluation.report.tables import readme_tables
-from picosam2.export.fit import fit_table
 from picosam2.weights import MODELS, model_path
 
 DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("src/**/*.md")]
 
 
-def test_the_results_in_readme_are_those_of_the_report():
-    report = json.loads((ROOT / "docs" / "results" / "report.json").read_text())
-    readme = (ROOT / "README.md").read_text()
-    for name, table in readme_tables(report["runs"]).items():
-        assert f"<!-- {name} -->\n{table.markdown()}<!-- end -->" in readme, name
+@pytest.mark.parametrize("document", fill_tables.DOCUMENTS, ids=lambda p: p.name)
+def test_the_tables_of_the_documents_are_those_of_the_results(document):
+    text = document.read_text()
+    assert text.count("<!-- end -->") > 0
+    assert fill_tables.fill(text, fill_tables.read_tables()) == text
 
 
-def test_the_edge_table_in_readme_is_that_of_the_fit_report():
-    rows = json.loads((ROOT / "docs" / "results" / "edge.json").read_text())["rows"]
-    table = fit_table(rows).markdown()
-    assert f"<!-- edge -->\n{table}<!-- end -->" in (ROOT / "README.md").read_text()
+def test_every_result_has_a_place_in_a_document():
+    text = "".join(document.read_text() for document in fill_tables.DOCUMENTS)
+    for name in fill_tables.read_tables():
+        assert f"<!-- {name} -->" in text, name
 
 
 def test_the_report_is_about_the_shipped_weights():
@@ -38,6 +38,12 @@ def test_the_report_is_about_the_shipped_weights():
         for name in ("int8", "fp32"):
             digest = manifest["files"][MODELS[name]]["sha256"]
             assert run["segmenters"][name]["weights_sha256"] == digest
+
+
+def test_the_steps_of_a_prompt_are_about_the_shipped_weights():
+    steps = fill_tables.read("prompt_steps")
+    digest = hashlib.sha256(model_path(steps["weights"]).read_bytes()).hexdigest()
+    assert steps["weights_sha256"] == digest
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda p: str(p.relative_to(ROOT)))

@@ -42,6 +42,22 @@ def readme_tables(runs: list[dict[str, Any]]) -> dict[str, Table]:
     }
 
 
+def predicted_iou_table(runs: list[dict[str, Any]]) -> Table:
+    """How well each network that is no floor foresees its IoU: the runs with clicks and boxes."""
+    rows = []
+    for run in runs:
+        for segmenter in run["segmenters"].values():
+            figures = [segmenter["protocols"].get(name, {}) for name in ("click", "box")]
+            if all(f.get("predicted_iou_rank_correlation") is not None for f in figures):
+                cells = [
+                    f"{f['predicted_iou_error']:.3f} / {f['predicted_iou_rank_correlation']:.2f}"
+                    for f in figures
+                ]
+                rows.append([run["data"]["folder"], segmenter["title"], *cells])
+    title = "Mean error of the predicted IoU / its rank correlation with the true one"
+    return Table(title, ["data", "", "click", "box"], rows)
+
+
 def _protocols(runs: list[dict[str, Any]]) -> Table:
     """Our own networks by protocol, a column a data set and network."""
     columns = [

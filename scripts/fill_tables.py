@@ -1,0 +1,62 @@
+"""Put the tables of docs/results/*.json into the documents, where comments mark their places.
+
+python scripts/fill_tables.py
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import distillation_table
+import tries
+
+from picosam2.evaluation.report.tables import predicted_iou_table, readme_tables
+from picosam2.export.fit import fit_table
+from picosam2.files import replacing
+from picosam2.table import Table
+
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = [ROOT / "README.md", ROOT / "docs" / "prompts.md", ROOT / "docs" / "training.md"]
+
+
+def main() -> None:
+    tables = read_tables()
+    for path in DOCUMENTS:
+        with replacing(path) as temporary:
+            temporary.write_text(fill(path.read_text(), tables))
+
+
+def read_tables() -> dict[str, Table]:
+    """Every table of the results, by the name of its place."""
+    report, edge, steps, distillation, tried = (
+        read(name) for name in ("report", "edge", "prompt_steps", "distillation", "tries")
+    )
+    return {
+        **readme_tables(report["runs"]),
+        "predicted-iou": predicted_iou_table(report["runs"]),
+        "edge": fit_table(edge["rows"]),
+        **{f"{name}-steps": Table(**table) for name, table in steps["tables"].items()},
+        "distillation": distillation_table.table(distillation["results"]),
+        "tries": tries.table(tried["tries"]),
+    }
+
+
+def read(name: str) -> dict[str, Any]:
+    """A file of docs/results."""
+    content: dict[str, Any] = json.loads((ROOT / "docs" / "results" / f"{name}.json").read_text())
+    return content
+
+
+def fill(text: str, tables: dict[str, Table]) -> str:
+    """The text with every marked place filled."""
+    for name, table in tables.items():
+        place = rf"(<!-- {name} -->\n).*?(<!-- end -->)"
+        text = re.sub(place, lambda m, t=table: m[1] + t.markdown() + m[2], text, flags=re.S)
+    return text
+
+
+if __name__ == "__main__":
+    main()
