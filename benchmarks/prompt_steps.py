@@ -22,6 +22,7 @@ from picosam2.evaluation.run import choose_objects
 from picosam2.masks import mask_iou, most_interior_pixel
 from picosam2.output import write_json
 from picosam2.prompt import Crop, cut, paste_mask
+from picosam2.record import git_commit
 from picosam2.scores import OWN_SCORES, score_models
 from picosam2.table import Table
 from picosam2.weights import model_path
@@ -111,7 +112,9 @@ def main() -> None:
     if arguments.json:
         weights = model_path(arguments.weights).read_bytes()
         record = {
+            "commit": git_commit(),
             "data": arguments.data.name,
+            "limit": arguments.limit,
             "objects": len(areas),
             "weights": arguments.weights,
             "weights_sha256": hashlib.sha256(weights).hexdigest(),

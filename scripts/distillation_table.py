@@ -22,6 +22,7 @@ from experiments import (
     PROTOCOLS,
     Data,
     conditions,
+    digests,
     measure,
     run_all,
     short_config,
@@ -29,11 +30,12 @@ from experiments import (
 from numpy.typing import NDArray
 
 from picosam2.output import write_json
-from picosam2.record import git_commit
 from picosam2.table import Table
 from picosam2.training.config import TrainConfig
 from picosam2.training.loop import RunOptions, train
 from picosam2.training.world import World
+
+SPLITS = ("coco-val", "lvis-val")
 
 
 @dataclass(frozen=True)
@@ -74,23 +76,29 @@ def main() -> None:
     names = arguments.rows.split(",")
     # A seed of all rows before the next: what a stop leaves compares all of them.
     runs = [(name, seed) for seed in range(arguments.seeds) for name in names]
-    missing = [run for run in runs if not result(*run, arguments).is_file()]
-    if missing:
-        data = Data.load(arguments.data, arguments.labels, seed=0)
-        steps = (
-            [partial(train_one, *run, data, arguments), partial(measure_one, *run, arguments)]
-            for run in missing
-        )
-        run_all(steps, arguments.workers)
-    results = [json.loads(result(*run, arguments).read_bytes()) for run in runs]
-    facts = conditions(arguments.data, arguments.labels, "coco-val")
+    untrained = [run for run in runs if not result(*run, SPLITS[0], arguments).is_file()]
+    data = Data.load(arguments.data, arguments.labels, seed=0) if untrained else None
+    jobs = []
+    for run in runs:
+        missing = [split for split in SPLITS if not result(*run, split, arguments).is_file()]
+        steps = [partial(measure_one, *run, split, arguments) for split in missing]
+        if run in untrained:
+            assert data is not None
+            steps.insert(0, partial(train_one, *run, data, arguments))
+        jobs.append(steps)
+    run_all(jobs, arguments.workers)
+    results = [
+        json.loads(result(*run, split, arguments).read_bytes()) for split in SPLITS for run in runs
+    ]
+    facts = {"data": digests(arguments.data, arguments.labels, SPLITS)}
     write_json(arguments.out / "distillation.json", facts | {"results": results})
-    print(table(results).markdown())
+    for split in SPLITS:
+        print(table(results, split).markdown())
 
 
-def result(name: str, seed: int, arguments: argparse.Namespace) -> Path:
+def result(name: str, seed: int, split: str, arguments: argparse.Namespace) -> Path:
     """Where the figures of a run are."""
-    return Path(arguments.out / f"{name}-{seed}" / "coco-val.json")
+    return Path(arguments.out / f"{name}-{seed}" / f"{split}.json")
 
 
 def configure(name: str, seed: int, arguments: argparse.Namespace) -> TrainConfig:
@@ -106,55 +114,60 @@ def train_one(name: str, seed: int, data: Data, arguments: argparse.Namespace) -
     train(World(), objects, configure(name, seed, arguments), options)
 
 
-def measure_one(name: str, seed: int, arguments: argparse.Namespace) -> None:
+def measure_one(name: str, seed: int, split: str, arguments: argparse.Namespace) -> None:
     """Measure a trained run."""
-    out = result(name, seed, arguments)
-    figures = measure(out.parent, arguments.data, "coco-val", ("fp32", "int8"))
+    out = result(name, seed, split, arguments)
+    points = measure(out.parent, arguments.data, split, ("fp32", "int8"))
     config = configure(name, seed, arguments).to_dict()
-    record = {"row": name, "seed": seed, "config": config, "commit": git_commit()}
-    write_json(out, {**record, **figures})
+    record = {"row": name, "seed": seed, "split": split, "config": config, **conditions()}
+    write_json(out, {**record, **points})
 
 
-def table(results: list[dict[str, Any]]) -> Table:
+def table(results: list[dict[str, Any]], split: str) -> Table:
     """Each row of ``ROWS`` in both precisions, then what distilling adds, seed by seed, in fp32.
 
     Args:
-        results: what the files of the runs hold; every row has the same seeds, or none.
+        results: what the files of the runs hold.
+        split: the data that they were measured on.
     """
+    results = [r for r in results if r["split"] == split]
     header = ["", "", "seeds", *(f"`{p}`" for p in PROTOCOLS)]
     rows = []
     for name, row in ROWS.items():
         for precision in ("fp32", "int8"):
-            by_seed = figures(results, name, precision)
-            if not len(by_seed):
-                continue
-            cells = [mean_and_span(by_seed[:, i], "") for i in range(len(PROTOCOLS))]
-            rows.append([row.title, precision.upper(), str(len(by_seed)), *cells])
+            if by_seed := figures(results, name, precision):
+                cells = mean_and_span(list(by_seed.values()), "")
+                rows.append([row.title, precision.upper(), str(len(by_seed)), *cells])
     base = figures(results, "supervised", "fp32")
     for name in ("paper", "soft"):
         distilled = figures(results, name, "fp32")
-        if not len(base) or not len(distilled):
-            continue
-        gain = distilled - base
-        cells = [mean_and_span(gain[:, i], "+") for i in range(len(PROTOCOLS))]
-        rows.append([f"{ROWS[name].title}, minus supervised", "FP32", str(len(gain)), *cells])
-    return Table("mIoU (range over the seeds) / mAP, in points", header, rows)
+        if gains := [distilled[seed] - base[seed] for seed in distilled if seed in base]:
+            title = f"{ROWS[name].title}, minus supervised"
+            rows.append([title, "FP32", str(len(gains)), *mean_and_span(gains, "+")])
+    return Table(f"{split}: mIoU (range over the seeds) / mAP, in points", header, rows)
 
 
-def figures(results: list[dict[str, Any]], name: str, precision: str) -> NDArray[np.float64]:
-    """MIoU and mAP of a row's runs, in points: seeds × protocols × 2."""
-    found = sorted((r for r in results if r["row"] == name), key=lambda r: r["seed"])
-    points = [[[r[precision][p][k] for k in ("miou", "map")] for p in PROTOCOLS] for r in found]
-    return 100 * np.array(points).reshape(-1, len(PROTOCOLS), 2)
+def figures(
+    results: list[dict[str, Any]], name: str, precision: str
+) -> dict[int, NDArray[np.float64]]:
+    """MIoU and mAP of a row's runs, in points, by seed: each protocols × 2."""
+    kinds = ("miou", "map")
+    return {
+        r["seed"]: 100 * np.array([[r[precision][p][kind] for kind in kinds] for p in PROTOCOLS])
+        for r in results
+        if r["row"] == name
+    }
 
 
-def mean_and_span(by_seed: NDArray[np.float64], sign: str) -> str:
-    """MIoU (smallest to largest) / mAP of seeds × 2; ``sign`` "+" for differences."""
-    miou, mean_precision = by_seed.T
-    values = (miou.mean(), miou.min(), miou.max(), mean_precision.mean())
-    # Adding 0 makes 0.0 of −0.0.
-    mean, low, high, precision = (f"{round(value, 1) + 0:{sign}.1f}" for value in values)
-    return f"{mean} ({low} to {high}) / {precision}"
+def mean_and_span(by_seed: list[NDArray[np.float64]], sign: str) -> list[str]:
+    """MIoU (smallest to largest) / mAP of each protocol; ``sign`` is "+" for differences."""
+    cells = []
+    for miou, average_precision in np.stack(by_seed).transpose(1, 2, 0):
+        values = (miou.mean(), miou.min(), miou.max(), average_precision.mean())
+        # Adding 0 makes 0.0 of −0.0.
+        mean, low, high, second = (f"{round(value, 1) + 0:{sign}.1f}" for value in values)
+        cells.append(f"{mean} ({low} to {high}) / {second}")
+    return cells
 
 
 if __name__ == "__main__":

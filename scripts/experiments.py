@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -21,7 +22,8 @@ from picosam2 import Predictor
 from picosam2.data.source import open_source
 from picosam2.evaluation.run import evaluate
 from picosam2.export.run import export_model
-from picosam2.record import describe_machine, versions
+from picosam2.output import write_json
+from picosam2.record import describe_machine, git_commit, versions
 from picosam2.runtime.engines import open_runtime
 from picosam2.scores import read_models
 from picosam2.training.config import TrainConfig
@@ -67,15 +69,20 @@ class Data:
         return dataclasses.replace(objects, probability=probability / probability.sum())
 
 
-def conditions(data: Path, labels: Path, split: str) -> dict[str, Any]:
-    """What holds for all runs of a comparison: machine, versions, digests of the data."""
-    trained_on = [labels / name for name in LABELLED] + [data / name for name in HUMAN]
-    folders = [open_source(path) for path in (*trained_on, data / split)]
+def conditions() -> dict[str, Any]:
+    """Where and with what a run was made: commit, machine, versions."""
     return {
+        "commit": git_commit(),
         "machine": describe_machine(),
         "versions": versions("torch", "numpy", "onnxruntime", "opencv-python-headless"),
-        "data": {folder.name: folder.digest for folder in folders},
     }
+
+
+def digests(data: Path, labels: Path, splits: Iterable[str]) -> dict[str, str]:
+    """SHA-256 of what was trained on, calibrated, fitted and measured with, by folder."""
+    labelled = {f"labels/{name}": labels / name for name in LABELLED}
+    others = {f"data/{name}": data / name for name in (*HUMAN, "coco-train", "coco-dev", *splits)}
+    return {name: open_source(path).digest for name, path in (labelled | others).items()}
 
 
 def short_config(samples: int, seed: int, lr: float, loss: str) -> TrainConfig:
@@ -125,9 +132,9 @@ def measure(
     """Figures of a run's weights as ONNX models, by precision and protocol: ``miou`` and ``map``.
 
     What tells good masks from bad ones depends on the weights: it is fitted on ``coco-dev`` to the
-    first precision's model.
+    first precision's model, once a run.
     """
-    models, figures = None, {}
+    fitted, figures = run / "scores.json", {}
     for precision in precisions:
         exported = run / TARGETS[precision]
         if not exported.is_dir():
@@ -135,8 +142,9 @@ def measure(
             weights = run / "weights.safetensors"
             export_model(TARGETS[precision], weights, exported, calibration, None, 1.0, seed=0)
         runtime = open_runtime(exported / MODELS[precision], None, 1)
-        models = models or read_models(fit_scores(runtime, open_source(data / "coco-dev")))
-        predictor = Predictor(runtime, scores=models)
+        if not fitted.is_file():
+            write_json(fitted, fit_scores(runtime, open_source(data / "coco-dev")))
+        predictor = Predictor(runtime, scores=read_models(json.loads(fitted.read_bytes())))
         report = evaluate(open_source(data / split), PROTOCOLS, predictor)["protocols"]
         figures[precision] = {p: {k: report[p][k] for k in ("miou", "map")} for p in PROTOCOLS}
     return figures

@@ -39,7 +39,10 @@ def read_tables() -> dict[str, Table]:
         "predicted-iou": predicted_iou_table(report["runs"]),
         "edge": fit_table(edge["rows"]),
         **{f"{name}-steps": Table(**table) for name, table in steps["tables"].items()},
-        "distillation": distillation_table.table(distillation["results"]),
+        **{
+            f"distillation-{split}": distillation_table.table(distillation["results"], split)
+            for split in distillation_table.SPLITS
+        },
         "tries": tries.table(tried["tries"]),
     }
 
@@ -51,11 +54,17 @@ def read(name: str) -> dict[str, Any]:
 
 
 def fill(text: str, tables: dict[str, Table]) -> str:
-    """The text with every marked place filled."""
-    for name, table in tables.items():
-        place = rf"(<!-- {name} -->\n).*?(<!-- end -->)"
-        text = re.sub(place, lambda m, t=table: m[1] + t.markdown() + m[2], text, flags=re.S)
-    return text
+    """The text with every marked place filled.
+
+    Raises:
+        SystemExit: a place has no end, or there is no such table.
+    """
+    place = re.compile(r"<!-- ([\w-]+) -->\n((?:\|.*\n)*)(?=<!-- end -->)")
+    if wrong := set(re.findall(r"<!-- ([\w-]+) -->", text)) - {*tables, "end"}:
+        raise SystemExit(f"there are no tables {sorted(wrong)}")
+    if 2 * len(place.findall(text)) != text.count("<!-- "):
+        raise SystemExit("a <!-- name --> is not followed by a table's lines and <!-- end -->")
+    return place.sub(lambda m: f"<!-- {m[1]} -->\n{tables[m[1]].markdown()}", text)
 
 
 if __name__ == "__main__":

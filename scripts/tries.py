@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from experiments import (
     PROTOCOLS,
     Data,
     conditions,
+    digests,
     measure,
     run_all,
     short_config,
@@ -36,7 +37,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from picosam2.output import write_json
-from picosam2.record import git_commit
 from picosam2.table import Table
 from picosam2.training import loop
 from picosam2.training.config import TrainConfig
@@ -56,6 +56,7 @@ class Try:
         config: fields of ``TrainConfig``.
         labelled: shares of the folders that the teacher labelled.
         human: shares of the folders of human masks.
+        taught_alone: whether objects that only the teacher outlined are drawn.
         prepare: replaces parts of the training before it starts.
     """
 
@@ -63,6 +64,7 @@ class Try:
     config: dict[str, Any] = field(default_factory=dict)
     labelled: dict[str, float] = field(default_factory=lambda: LABELLED)
     human: dict[str, float] = field(default_factory=lambda: HUMAN)
+    taught_alone: bool = True
     prepare: Callable[[], None] = lambda: None
 
 
@@ -99,7 +101,7 @@ def teacher_alone(logits: Tensor, batch: Batch) -> Tensor:
 
 
 def paper_on_logits(logits: Tensor, batch: Batch) -> Tensor:
-    """``paper`` with the squared difference of logits, which the paper's text may mean."""
+    """``paper`` with the squared difference of logits, the teacher's clipped to ±8."""
     share = batch.teacher_share
     distance = (logits - batch.teacher).square().mean((1, 2, 3))
     return share * distance + (1 - share) * supervised(logits, batch)
@@ -200,11 +202,12 @@ TRIES = {
         prepare=add_loss("paper-logits", paper_on_logits),
     ),
     "released": Try("`released`", {"loss": "released"}),
-    "human": Try("`soft`, human masks only", labelled={"coco-train": 0.78}),
+    "human": Try(
+        "objects with human masks only", labelled={"coco-train": 0.78}, taught_alone=False
+    ),
     "teacher": Try(
-        "the teacher's answers alone, of COCO alone",
+        "the teacher's answers for the masks of COCO, where it has usable ones",
         {"loss": "teacher"},
-        human={},
         prepare=add_loss("teacher", teacher_alone),
     ),
     "warm": Try(
@@ -226,9 +229,10 @@ TRIES = {
         {"sampler": SamplerConfig(native=0.5, box=0.2, scene=0.2)},
     ),
     "paste": Try("copy-paste of objects", prepare=copy_paste),
+    # As the paper's code trains, but for its 1,000 steps of warm-up and its crops' centres.
     **{
-        f"published-{loss}": Try(
-            f"the published optimiser (AdamW 3e-4, batch 8), native crops of 96 alone, `{loss}`",
+        f"native-adamw-{loss}": Try(
+            f"AdamW alone, 3e-4, batch 8, native crops of 96 pixels alone, {title}",
             {
                 "lr": 3e-4,
                 "batch": 8,
@@ -236,9 +240,15 @@ TRIES = {
                 "sampler": SamplerConfig(native=1.0, box=0.0, scene=0.0),
                 "loss": loss,
             },
+            {"coco-train": 0.78} if loss == "supervised" else LABELLED,
+            taught_alone=loss != "supervised",
             prepare=adamw_alone,
         )
-        for loss in ("supervised", "paper", "released")
+        for loss, title in {
+            "supervised": "`supervised` by human masks",
+            "paper": "`paper`",
+            "released": "`released`",
+        }.items()
     },
 }
 
@@ -255,6 +265,8 @@ def main() -> None:
     parser.add_argument("--tries", default=",".join(TRIES))
     parser.add_argument("--workers", type=int, default=2)
     arguments = parser.parse_args()
+    # Once: the file may be replaced while this runs.
+    arguments.init_sha256 = arguments.init and sha256(arguments.init.read_bytes()).hexdigest()
     names = [name for name in arguments.tries.split(",") if not result(name, arguments).is_file()]
     if names:
         data = Data.load(arguments.data, arguments.labels, arguments.seed)
@@ -266,7 +278,7 @@ def main() -> None:
     results = [json.loads(path.read_bytes()) for path in arguments.out.glob("*/coco-dev.json")]
     order = list(TRIES)
     results.sort(key=lambda r: (r["init"] or "", r["samples"], order.index(r["try"]), r["seed"]))
-    facts = conditions(arguments.data, arguments.labels, "coco-dev")
+    facts = {"data": digests(arguments.data, arguments.labels, ["coco-dev"])}
     write_json(arguments.out / "tries.json", facts | {"tries": results})
     print(table(results).markdown())
 
@@ -277,22 +289,18 @@ def table(results: list[dict[str, Any]]) -> Table:
     for r in results:
         start = f"weights {r['init'][:8]}" if r["init"] else "random"
         points = (f"{100 * r['miou'][protocol]:.1f}" for protocol in PROTOCOLS)
-        rows.append([TRIES[r["try"]].title, start, f"{r['samples']:,}", str(r["seed"]), *points])
-    heads = ["what is different", "begins with", "samples", "seed", *(f"`{p}`" for p in PROTOCOLS)]
+        facts = [TRIES[r["try"]].title, start, f"{r['config']['lr']:g}", f"{r['samples']:,}"]
+        rows.append([*facts, str(r["seed"]), *points])
+    heads = ["what is different", "begins with", "rate", "samples", "seed"]
+    heads += [f"`{protocol}`" for protocol in PROTOCOLS]
     return Table("mIoU on coco-dev", heads, rows)
 
 
 def result(name: str, arguments: argparse.Namespace) -> Path:
     """Where the figures of a try are."""
-    digest = init_digest(arguments)
-    start = digest[:8] if digest else "random"
-    folder = f"{name}-{start}-{arguments.samples}-{arguments.seed}"
+    start = arguments.init_sha256[:8] if arguments.init else "random"
+    folder = f"{name}-{start}-{arguments.lr:g}-{arguments.samples}-{arguments.seed}"
     return Path(arguments.out / folder / "coco-dev.json")
-
-
-def init_digest(arguments: argparse.Namespace) -> str | None:
-    """SHA-256 of the weights to start from."""
-    return arguments.init and hashlib.sha256(arguments.init.read_bytes()).hexdigest()
 
 
 def configure(name: str, arguments: argparse.Namespace) -> TrainConfig:
@@ -307,7 +315,7 @@ def train_one(name: str, data: Data, arguments: argparse.Namespace) -> None:
     """Train one try in this process, or go on with it."""
     attempt = TRIES[name]
     attempt.prepare()
-    objects = data.mixed({**attempt.labelled, **attempt.human})
+    objects = data.mixed({**attempt.labelled, **attempt.human}, attempt.taught_alone)
     options = RunOptions(result(name, arguments).parent, arguments.init)
     train(World(), objects, configure(name, arguments), options)
 
@@ -318,12 +326,12 @@ def measure_one(name: str, arguments: argparse.Namespace) -> None:
     figures = measure(out.parent, arguments.data, "coco-dev", ("fp32",))["fp32"]
     record = {
         "try": name,
-        "init": init_digest(arguments),
+        "init": arguments.init_sha256,
         "config": configure(name, arguments).to_dict(),
         "samples": arguments.samples,
         "seed": arguments.seed,
         "miou": {protocol: figures[protocol]["miou"] for protocol in PROTOCOLS},
-        "commit": git_commit(),
+        **conditions(),
     }
     write_json(out, record)
 

@@ -44,6 +44,7 @@ def test_the_steps_of_a_prompt_are_about_the_shipped_weights():
     steps = fill_tables.read("prompt_steps")
     digest = hashlib.sha256(model_path(steps["weights"]).read_bytes()).hexdigest()
     assert steps["weights_sha256"] == digest
+    assert steps["limit"] is None
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda p: str(p.relative_to(ROOT)))

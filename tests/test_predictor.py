@@ -105,6 +105,24 @@ def test_forward_passes_are_counted(predictor, cat):
     assert predictor.forward_passes == 1
 
 
+def test_a_crop_that_is_all_object_counts_only_where_every_crop_is(cat):
+    """However sure the network is of it: such a crop shows a piece of the object, not its shape."""
+    full = np.full((96, 96), 5.0, np.float32)
+    disc = np.where(np.hypot(*np.indices((96, 96)) - 47.5) < 20, 5.0, -5.0).astype(np.float32)
+
+    def answer(*logits):
+        network = lambda crops: (np.stack(logits), np.array([0.9, 0.9, 0.3], np.float32))  # noqa: E731
+        plain = PredictorConfig(click_sides=(0.1, 0.2, 0.4), refine="never")
+        predictor = Predictor(network, plain)
+        predictor.set_image(cat)
+        masks, _, _ = predictor.predict([[230, 160]], [1], multimask_output=False)
+        return np.count_nonzero(masks)
+
+    side = 0.4 * 451
+    assert answer(full, full, disc) == pytest.approx(np.pi * (side * 20 / 96) ** 2, rel=0.05)
+    assert answer(full, full, full) == pytest.approx((0.1 * 451) ** 2, rel=0.1)
+
+
 def test_each_step_can_be_left_out(predictor, cat):
     single = PredictorConfig(click_sides=(0.3,), refine="never", component=False)
     plain = Predictor(predictor.runtime, single)

@@ -20,6 +20,7 @@ from picosam2.readings import (
     Reading,
     different,
     fitted,
+    has_outline,
     is_cut,
     keep_component,
     read_box,
@@ -181,6 +182,7 @@ class Predictor:
         config, longer = self.config, max(self._image.shape[:2])
         sides = sorted({max(config.min_side, longer * share) for share in config.click_sides})
         readings = sorted(self._read_clicks(click_crops(x, y, sides)), key=lambda r: -r.score)
+        readings = [reading for reading in readings if has_outline(reading)] or readings
         # One look at the masks is enough where only the best is asked for.
         readings = [
             self._keep_component(r, x, y) for r in (readings if count > 1 else readings[:1])

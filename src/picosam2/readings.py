@@ -11,7 +11,7 @@ from scipy import ndimage
 from picosam2.boxes import BoxConfig, fit_to_box, in_crop
 from picosam2.masks import mask_iou
 from picosam2.prompt import Crop, paste_mask
-from picosam2.scores import ScoreModel, box_evidence, click_evidence
+from picosam2.scores import ScoreModel, box_evidence, click_evidence, crop_border
 
 # Two readings of a prompt whose masks agree more than this are one reading.
 SAME_READING_IOU = 0.8
@@ -106,8 +106,12 @@ def _overlap(a: Reading, b: Reading) -> float:
 
 def is_cut(reading: Reading) -> bool:
     """Whether the mask reaches the border of its crop, so that the object may go on beyond."""
-    mask = reading.logits > 0
-    return bool(mask[[0, -1]].any() or mask[:, [0, -1]].any())
+    return bool(crop_border(reading.logits > 0).any())
+
+
+def has_outline(reading: Reading) -> bool:
+    """Whether the mask leaves some of its crop's border free: else it is a piece without shape."""
+    return not crop_border(reading.logits > 0).all()
 
 
 def fitted(reading: Reading, margin: float, min_side: float) -> Crop | None:

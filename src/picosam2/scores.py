@@ -59,9 +59,12 @@ def click_evidence(logits: NDArray[np.float32], score: float) -> NDArray[np.floa
         5 float64: logits of the score, of the stability and of the mean probability in the crop's
         middle; the mean logit of the object; and the share of the crop's border that is object.
     """
-    mask = logits > 0
-    border = np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]]).mean()
-    return _evidence(logits, score, float(border))
+    return _evidence(logits, score, float(crop_border(logits > 0).mean()))
+
+
+def crop_border(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The outermost pixels of an S×S mask: 4S bool, the corners twice."""
+    return np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]])
 
 
 def box_evidence(
