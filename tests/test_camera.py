@@ -360,8 +360,22 @@ def test_the_camera_segments_stills_as_the_predictor_does(coffee, cup, predictor
     ours, score = camera.click(*CUP)
     assert mask_iou(ours, cup) > mask_iou(theirs[0], cup) - 0.05
     assert 0 < score <= 1
-    ours, _ = camera.box((173, 18, 409, 309))
-    assert mask_iou(ours, cup) > 0.75
+
+
+def test_the_camera_masks_boxes_of_the_examples_as_well_as_the_predictor(examples, predictor):
+    camera = CameraSegmenter(predictor.runtime, SessionConfig(follow=False))
+    ours, theirs = [], []
+    for photograph in examples:
+        camera.set_image(photograph.load())
+        predictor.set_image(photograph.load())
+        for annotation in photograph.objects:
+            left, top, width, height = annotation.bbox
+            box = (left, top, left + width, top + height)
+            truth = photograph.mask(annotation)
+            ours.append(mask_iou(camera.box(box)[0], truth))
+            masks, _, _ = predictor.predict(box=box, multimask_output=False)
+            theirs.append(mask_iou(masks[0], truth))
+    assert np.mean(ours) > np.mean(theirs) - 0.05
 
 
 # The command line
