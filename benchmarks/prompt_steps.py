@@ -6,7 +6,6 @@ python benchmarks/prompt_steps.py --data ../shared/data/coco-val --json steps.js
 from __future__ import annotations
 
 import argparse
-import hashlib
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -25,7 +24,6 @@ from picosam2.prompt import Crop, cut, paste_mask
 from picosam2.record import git_commit
 from picosam2.scores import OWN_SCORES, score_models
 from picosam2.table import Table
-from picosam2.weights import model_path
 
 FULL = PredictorConfig()
 CLICK_STEPS = {
@@ -110,14 +108,13 @@ def main() -> None:
     box = Table("Box", heads, rows)
     print(click.markdown(), box.markdown(), sep="\n")
     if arguments.json:
-        weights = model_path(arguments.weights).read_bytes()
         record = {
             "commit": git_commit(),
             "data": arguments.data.name,
             "limit": arguments.limit,
             "objects": len(areas),
             "weights": arguments.weights,
-            "weights_sha256": hashlib.sha256(weights).hexdigest(),
+            "weights_sha256": base.runtime.digest,
         }
         write_json(
             arguments.json, record | {"tables": {"click": asdict(click), "box": asdict(box)}}
