@@ -18,7 +18,7 @@ import torch
 from torch import nn
 
 from picosam2.data.source import open_source
-from picosam2.model import PicoSAM2
+from picosam2.model import SmallConfig, build
 from picosam2.training.config import TrainConfig
 from picosam2.training.loop import RunOptions
 from picosam2.training.objects import load_objects
@@ -27,7 +27,7 @@ from picosam2.training.processes import launch
 
 def plain_loop(size: int, batch: int, bfloat16: bool, steps: int) -> float:
     """Samples a second of forward, backward and AdamW in one process, on noise, all threads."""
-    network = PicoSAM2().to(memory_format=torch.channels_last).train()
+    network = build(SmallConfig()).to(memory_format=torch.channels_last).train()
     optimizer = torch.optim.AdamW(network.parameters(), fused=True)
     images = torch.randn(batch, 3, size, size).contiguous(memory_format=torch.channels_last)
     masks = torch.rand(batch, 1, size, size).round()

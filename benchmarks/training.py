@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from picosam2.data.source import open_source
-from picosam2.model import PicoSAM2
+from picosam2.model import build
 from picosam2.training.config import TrainConfig
 from picosam2.training.crops import make_batch
 from picosam2.training.loop import compute_loss
@@ -53,7 +53,7 @@ def main() -> None:
     objects.to(device)
     if not arguments.give_back:
         keep_freed_memory()
-    network = PicoSAM2().to(device, memory_format=torch.channels_last).train()
+    network = build(config.model).to(device, memory_format=torch.channels_last).train()
     module = torch.compile(network) if arguments.compile else network
 
     def now() -> float:
@@ -71,7 +71,7 @@ def main() -> None:
             marks = [now()]
             prompts = draw_prompts(objects, arguments.batch, rng, config.sampler)
             marks.append(now())
-            batch = make_batch(objects, prompts, size)
+            batch = make_batch(objects, prompts, size, config.model)
             marks.append(now())
             loss, _ = compute_loss(module, batch, config, device)
             marks.append(now())

@@ -28,13 +28,13 @@ from picosam2.runtime.engines import open_runtime
 from picosam2.scores import read_models
 from picosam2.training.config import TrainConfig
 from picosam2.training.objects import TrainingObjects, load_objects
-from picosam2.weights import MODELS
+from picosam2.weights import FP32, INT8
 
 PROTOCOLS = ["crop96", "click", "box"]
 # Shares of the samples: folders that the teacher labelled, and folders of human masks.
 LABELLED = {"coco-train": 0.54, "coco-boxes": 0.24}
 HUMAN = {"duts-train": 0.10, "clothing-train": 0.06, "cats-train": 0.04, "balloon-train": 0.02}
-TARGETS = {"fp32": "onnx", "int8": "onnx-int8"}
+TARGETS = {"fp32": ("onnx", FP32), "int8": ("onnx-int8", INT8)}
 
 
 @dataclass(frozen=True)
@@ -136,12 +136,13 @@ def measure(
     """
     fitted, figures = run / "scores.json", {}
     for precision in precisions:
-        exported = run / TARGETS[precision]
+        target, model = TARGETS[precision]
+        exported = run / target
         if not exported.is_dir():
             calibration = open_source(data / "coco-train")
             weights = run / "weights.safetensors"
-            export_model(TARGETS[precision], weights, exported, calibration, None, 1.0, seed=0)
-        runtime = open_runtime(exported / MODELS[precision], None, 1)
+            export_model(target, weights, exported, calibration, None, 1.0, seed=0)
+        runtime = open_runtime(exported / model, None, 1)
         if not fitted.is_file():
             write_json(fitted, fit_scores(runtime, open_source(data / "coco-dev")))
         predictor = Predictor(runtime, scores=read_models(json.loads(fitted.read_bytes())))

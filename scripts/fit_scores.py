@@ -1,14 +1,11 @@
 """Fit how the IoU of a mask is predicted from the network's estimate and from its logits.
 
-python scripts/fit_scores.py --data ../shared/data/coco-dev
-
-Writes ``scores.json`` beside the shipped weights; ``picosam2.scores`` says what the numbers are.
+``scripts/release_weights.py`` does so for each release; ``picosam2.scores`` says what the numbers
+are.
 """
 
 from __future__ import annotations
 
-import argparse
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,18 +16,15 @@ from tqdm import tqdm
 
 from picosam2 import PredictorConfig
 from picosam2.boxes import fit_to_box, in_crop
-from picosam2.data.source import Source, open_source
+from picosam2.data.source import Source
 from picosam2.errors import InputError
 from picosam2.evaluation.run import choose_objects
 from picosam2.masks import mask_iou, most_interior_pixel
-from picosam2.output import write_json
 from picosam2.predictor import check_box
 from picosam2.prompt import box_crop, click_crops, cut, paste_mask
 from picosam2.readings import Reading, keep_component
 from picosam2.runtime import Runtime
-from picosam2.runtime.engines import open_runtime
 from picosam2.scores import box_evidence, click_evidence
-from picosam2.weights import SCORES_FILE, model_path
 
 # Of the squared weights of the standardised evidence: 1,000 objects need hardly any.
 RIDGE = 1e-3
@@ -38,16 +32,8 @@ RIDGE = 1e-3
 ROUND = 0.03
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True)
-    arguments = parser.parse_args()
-    runtime = open_runtime(model_path("int8"), None, 1)
-    write_json(SCORES_FILE, fit_scores(runtime, open_source(arguments.data)))
-
-
 def fit_scores(runtime: Runtime, folder: Source) -> dict[str, Any]:
-    """The content of ``scores.json``: a model for clicks, and one for boxes."""
+    """What a model's sidecar has as ``scores``: a model for clicks, and one for boxes."""
     models = {}
     for kind, (evidence, ious) in gather(runtime, folder).items():
         weights_, bias = regress(evidence, ious)
@@ -115,7 +101,3 @@ def regress(evidence: NDArray[Any], ious: NDArray[Any]) -> tuple[NDArray[np.floa
     best = minimize(cost, np.zeros(inputs.shape[1] + 1), method="L-BFGS-B").x
     weights = best[1:] / deviation
     return weights, float(best[0] - weights @ mean)
-
-
-if __name__ == "__main__":
-    main()

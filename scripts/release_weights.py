@@ -20,20 +20,26 @@ from typing import Any
 from fit_scores import fit_scores
 
 from picosam2 import Predictor
+from picosam2.checkpoint import load_weights, save_weights
 from picosam2.data.source import Source, open_source
 from picosam2.evaluation.run import evaluate
 from picosam2.export.run import export_model
 from picosam2.files import replacing
 from picosam2.output import write_json
 from picosam2.runtime.engines import open_runtime
-from picosam2.scores import read_models
-from picosam2.weights import MODELS, SCORES_FILE, model_path
+from picosam2.weights import (
+    DEFAULT_MODEL,
+    FAMILIES,
+    FOLDER,
+    FP32,
+    INT8,
+    MANIFEST,
+    WEIGHTS,
+    read_manifest,
+)
 
 SPLITS = ("coco-dev", "coco-val", "lvis-val")
-TARGETS = ("onnx", "onnx-int8")
 PROTOCOLS = ["crop96", "paper96", "click", "box"]
-FOLDER = model_path("safetensors").parent
-MANIFEST = FOLDER / "manifest.json"
 
 
 def standing(report: dict[str, Any]) -> float:
@@ -47,47 +53,51 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     arguments = parser.parse_args()
     run = json.loads((arguments.run / "run.json").read_text())
-    earlier = runs_before(run["init_sha256"])
+    network = load_weights(arguments.run / "weights.safetensors")
+    family = network.config.family
+    earlier = runs_before(run)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        files = {name: folder / file for name, file in MODELS.items()}
-        shutil.copy(arguments.run / "weights.safetensors", files["safetensors"])
         calibration = open_source(arguments.data / "coco-train")
-        for target in TARGETS:
-            exported = folder / target
-            export_model(target, files["safetensors"], exported, calibration, None, 1.0, seed=0)
-            for path in exported.iterdir():
-                path.replace(folder / path.name)
-            exported.rmdir()
         development = open_source(arguments.data / "coco-dev")
-        scores = fit_scores(open_runtime(files["int8"], None, 1), development)
-        write_json(folder / SCORES_FILE.name, scores)
-        models = read_models(scores)
+        # Twice: the scores are fitted to the INT8 model, and travel with the weights.
+        save_weights(folder / WEIGHTS, network)
+        export("onnx-int8", folder, calibration)
+        scores = fit_scores(open_runtime(folder / INT8, None, 1), development)
+        save_weights(folder / WEIGHTS, network, scores)
+        for target in ("onnx-int8", "onnx"):
+            export(target, folder, calibration)
         metrics: dict[str, Any] = {}
         for split in SPLITS:
             metrics[split] = {}
-            for precision in ("int8", "fp32"):
+            for precision, file in (("int8", INT8), ("fp32", FP32)):
                 print(f"{split}, {precision}")
-                predictor = Predictor(open_runtime(files[precision], None, 0), scores=models)
+                predictor = Predictor(open_runtime(folder / file, None, 0))
                 data = open_source(arguments.data / split)
                 report = evaluate(data, PROTOCOLS, predictor)
                 metrics[split][precision] = {k: v for k, v in report.items() if k != "objects"}
                 if split == "coco-dev" and precision == "int8":
-                    refuse_worse(report, data)
+                    refuse_worse(family, report, data)
+        if family != DEFAULT_MODEL:
+            # The wheel has fp32 ONNX of the default network alone.
+            for path in (folder / FP32, (folder / FP32).with_suffix(".json")):
+                path.unlink()
+        shipped = FOLDER / family
         for path in folder.iterdir():
-            with replacing(FOLDER / path.name) as temporary_file:
+            with replacing(shipped / path.name) as temporary_file:
                 shutil.copy(path, temporary_file)
     with (arguments.run / "log.csv").open(newline="") as file:
         last = list(csv.DictReader(file))[-1]
     write_json(
-        MANIFEST,
+        shipped / MANIFEST,
         {
             "files": {
-                file: {
-                    "sha256": hashlib.sha256((FOLDER / file).read_bytes()).hexdigest(),
-                    "bytes": (FOLDER / file).stat().st_size,
+                path.name: {
+                    "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+                    "bytes": path.stat().st_size,
                 }
-                for file in MODELS.values()
+                for path in sorted(shipped.iterdir())
+                if path.suffix != ".json"
             },
             "samples_seen": int(last["samples"]) + sum(r["config"]["samples"] for r in earlier),
             "run": run,
@@ -102,22 +112,32 @@ def main() -> None:
             shutil.copy(arguments.run / name, docs / name)
 
 
-def runs_before(init_sha256: str | None) -> list[dict[str, Any]]:
+def export(target: str, folder: Path, calibration: Source) -> None:
+    """Write a target's model and sidecar into the folder of the weights."""
+    out = folder / target
+    export_model(target, folder / WEIGHTS, out, calibration, None, 1.0, seed=0)
+    for path in out.iterdir():
+        path.replace(folder / path.name)
+    out.rmdir()
+
+
+def runs_before(run: dict[str, Any]) -> list[dict[str, Any]]:
     """The records of the runs that the weights a run began with came from, the first one first."""
-    if init_sha256 is None:
+    if run["init"] in ("random", "imagenet"):
         return []
-    manifest = json.loads(MANIFEST.read_text())
-    if manifest["files"][MODELS["safetensors"]]["sha256"] != init_sha256:
-        raise SystemExit("the run did not begin with the shipped weights: its history is not known")
-    return [*manifest.get("earlier_runs", []), manifest["run"]]
+    for family in FAMILIES:
+        manifest = read_manifest(family)
+        if manifest["files"][WEIGHTS]["sha256"] == run["init_sha256"]:
+            return [*manifest["earlier_runs"], manifest["run"]]
+    raise SystemExit("the run did not begin with the shipped weights: its history is not known")
 
 
-def refuse_worse(report: dict[str, Any], data: Source) -> None:
-    """Stop where the shipped weights, asked in the same way, are better."""
-    if not MANIFEST.is_file():
+def refuse_worse(family: str, report: dict[str, Any], data: Source) -> None:
+    """Stop where the shipped weights of the family, asked in the same way, are better."""
+    if not (FOLDER / family / MANIFEST).is_file():
         return
     print("the shipped weights")
-    shipped = standing(evaluate(data, PROTOCOLS, Predictor.from_pretrained("int8")))
+    shipped = standing(evaluate(data, PROTOCOLS, Predictor.from_pretrained(family)))
     print(f"coco-dev: {standing(report):.4f}, the shipped weights' {shipped:.4f}")
     if standing(report) < shipped:
         raise SystemExit("worse on coco-dev: the shipped weights are kept")

@@ -524,5 +524,5 @@ def test_a_prompt_outside_the_sensor_closes_the_camera(sensor, network):
 
 
 def test_weights_are_not_for_the_camera(sensor, network):
-    result = run("camera", "--network", network, "--point", "1,1", "--weights", "fp32")
+    result = run("camera", "--network", network, "--point", "1,1", "--weights", "paper-fp32")
     assert_refused(result, "--replay")

@@ -26,9 +26,9 @@ from picosam2.examples import EXAMPLES
 from picosam2.graph import Graph
 from picosam2.graph_costs import count_macs, count_parameters
 from picosam2.masks import mask_iou
-from picosam2.weights import model_path
+from picosam2.weights import DEFAULT_MODEL, FAMILIES, model_path, weights_path
 
-NAMES = ["int8", "whole-crop"]
+NAMES = [DEFAULT_MODEL, "whole-crop"]
 PROTOCOLS = ["crop96", "click", "box", "box_j10"]
 
 
@@ -51,8 +51,8 @@ def run(examples, tmp_path_factory):
 
 def test_the_figures_are_those_of_the_predictor_alone(run, examples, predictor):
     alone = evaluate(examples, PROTOCOLS, predictor)
-    assert run[1]["segmenters"]["int8"]["protocols"] == alone["protocols"]
-    assert run[1]["segmenters"]["int8"]["objects"] == alone["objects"]
+    assert run[1]["segmenters"][DEFAULT_MODEL]["protocols"] == alone["protocols"]
+    assert run[1]["segmenters"][DEFAULT_MODEL]["objects"] == alone["objects"]
 
 
 def test_what_is_there_is_not_asked_again(run, examples, monkeypatch):
@@ -76,7 +76,7 @@ def test_workers_change_nothing(run, examples, tmp_path):
 
 def test_the_batch_changes_nothing(cat):
     """Four crops at once and one after the other: the same logits to four decimals."""
-    runtime = open_segmenter("int8").network
+    runtime = open_segmenter(DEFAULT_MODEL).network
     crops = np.stack([cat[y : y + 96, x : x + 96] for y, x in ((0, 0), (80, 90), (150, 200))])
     logits, scores = runtime(crops)
     for crop, one, score in zip(crops, logits, scores, strict=True):
@@ -96,7 +96,7 @@ def test_a_killed_run_goes_on_after_its_last_photograph(run, examples, tmp_path)
         f"folder = CocoFolder({str(EXAMPLES)!r})\n"
         f"c.compare(folder, {NAMES!r}, {PROTOCOLS!r}, Path({str(tmp_path)!r}))"
     )
-    part = answers_file(tmp_path, "int8").with_name(".int8.jsonl.part")
+    part = answers_file(tmp_path, DEFAULT_MODEL).with_name(f".{DEFAULT_MODEL}.jsonl.part")
     process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
     while not part.is_file() or part.read_bytes().count(b"\n") < 3:
         assert process.poll() is None
@@ -106,7 +106,10 @@ def test_a_killed_run_goes_on_after_its_last_photograph(run, examples, tmp_path)
     # Half a line, as a kill while writing would leave it.
     part.write_bytes(part.read_bytes() + b'[{"image_id":')
     assert timeless(compare(examples, NAMES, PROTOCOLS, tmp_path)) == timeless(report)
-    assert answers_file(tmp_path, "int8").read_bytes() == answers_file(out, "int8").read_bytes()
+    assert (
+        answers_file(tmp_path, DEFAULT_MODEL).read_bytes()
+        == answers_file(out, DEFAULT_MODEL).read_bytes()
+    )
     assert not part.exists()
 
 
@@ -118,9 +121,9 @@ def test_answers_to_something_else_are_not_mixed(run, examples, change):
 
 
 def test_damaged_answers_are_refused(run, examples, tmp_path):
-    path = answers_file(tmp_path, "int8")
+    path = answers_file(tmp_path, DEFAULT_MODEL)
     path.parent.mkdir()
-    lines = answers_file(run[0], "int8").read_bytes().splitlines(keepends=True)
+    lines = answers_file(run[0], DEFAULT_MODEL).read_bytes().splitlines(keepends=True)
     for content in (lines[:-1], [*lines[:-1], b"{}\n"]):
         path.write_bytes(b"".join(content))
         with pytest.raises(InputError, match=r"damaged|cannot read the answers"):
@@ -184,20 +187,22 @@ def test_a_missing_peer_is_named_with_the_command_that_fetches_it(tmp_path, monk
 
 def test_the_networks_macs_are_the_papers():
     """323.05 M convolution MACs, counted by hand from the released code (DESIGN of the paper)."""
-    for name in ("int8", "fp32"):
-        graph = Graph(model_path(name), {"image": (1, 3, 96, 96)})
-        assert count_macs(graph) == pytest.approx(323.05e6, rel=1e-4)
+    graph = Graph(model_path("paper"), {"image": (1, 3, 96, 96)})
+    assert count_macs(graph) == pytest.approx(323.05e6, rel=1e-4)
 
 
-def test_parameters_agree_with_pytorch():
+@pytest.mark.parametrize("family", FAMILIES)
+def test_parameters_agree_with_pytorch(family):
+    from torch import nn
+
     from picosam2.checkpoint import load_weights
 
-    network = load_weights(model_path("safetensors"))
+    network = load_weights(weights_path(family))
     own = sum(p.numel() for p in network.parameters())
-    for name in ("int8", "fp32"):
-        graph = Graph(model_path(name), {"image": (1, 3, 96, 96)})
-        # Batch norms are folded into the convolutions.
-        assert count_parameters(graph) == pytest.approx(own, rel=0.005)
+    # Batch norms are folded into the convolutions, whose biases theirs become.
+    own -= sum(m.num_features for m in network.modules() if isinstance(m, nn.BatchNorm2d))
+    graph = Graph(model_path(family), {"image": (1, 3, 96, 96)})
+    assert count_parameters(graph) == pytest.approx(own, rel=0.001)
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -220,11 +225,16 @@ def test_macs_of_matrix_products_and_convolutions_by_hand(tmp_path):
     assert count_macs(Graph(path, {"x": (1, 4, 8, 8)})) == expected
 
 
+def crop_macs():
+    """Of the default network."""
+    return count_macs(Graph(model_path(DEFAULT_MODEL), {"image": (1, 3, 96, 96)}))
+
+
 def test_costs_are_complete(run):
-    cost = run[1]["segmenters"]["int8"]["cost"]
-    assert cost["file_bytes"] == model_path("int8").stat().st_size
+    cost = run[1]["segmenters"][DEFAULT_MODEL]["cost"]
+    assert cost["file_bytes"] == model_path(DEFAULT_MODEL).stat().st_size
     # Four scales, and a fifth crop where one of them cut the mask.
-    assert 4 * 323e6 <= cost["first_macs"] <= 5 * 324e6
+    assert 4 * crop_macs() <= cost["first_macs"] <= 5 * crop_macs()
     assert cost["first_macs"] == cost["next_macs"]
     assert 20e6 < cost["peak_bytes"] < 2e9
     assert cost["first_ms"] > 0
@@ -240,8 +250,10 @@ def test_peak_memory_is_what_a_process_has_held():
 
 def test_no_cost_is_counted_for_the_round_that_warms_up(run):
     """Mean passes over four photographs: a multiple of a quarter of the network's MACs."""
-    quarter = 323_053_376 / 4
-    assert run[1]["segmenters"]["int8"]["cost"]["first_macs"] % quarter == pytest.approx(0, abs=1)
+    quarter = crop_macs() / 4
+    assert run[1]["segmenters"][DEFAULT_MODEL]["cost"]["first_macs"] % quarter == pytest.approx(
+        0, abs=1
+    )
 
 
 # The report.
@@ -261,7 +273,7 @@ def test_the_page_needs_nothing_else(page):
 
 def test_the_page_has_tables_plots_and_masks(page, run):
     text = (page / "report.html").read_text()
-    for figures in run[1]["segmenters"]["int8"]["protocols"].values():
+    for figures in run[1]["segmenters"][DEFAULT_MODEL]["protocols"].values():
         assert f"{100 * figures['miou']:.1f}" in text
     assert text.count("<svg") == 5
     pictures = re.findall(r"data:image/jpeg;base64,", text)
@@ -272,9 +284,9 @@ def test_the_page_has_tables_plots_and_masks(page, run):
 
 
 def test_markdown_and_json_hold_the_same_figures(page, run):
-    figures = run[1]["segmenters"]["int8"]["protocols"]["click"]
+    figures = run[1]["segmenters"][DEFAULT_MODEL]["protocols"]["click"]
     content = json.loads((page / "report.json").read_text())
-    assert content["runs"][0]["segmenters"]["int8"]["protocols"]["click"] == figures
+    assert content["runs"][0]["segmenters"][DEFAULT_MODEL]["protocols"]["click"] == figures
     assert f"**{100 * figures['miou']:.1f}**" in (page / "report.md").read_text()
 
 
@@ -353,16 +365,16 @@ def test_wrong_use_is_one_line(arguments, message, tmp_path, monkeypatch):
 @pytest.fixture
 def published(examples, predictor, tmp_path):
     """Our own answers in the paper's window, as a results file in the order of the objects."""
-    report = compare(examples, ["int8"], ["paper96"], tmp_path / "own")
+    report = compare(examples, [DEFAULT_MODEL], ["paper96"], tmp_path / "own")
     entries = [
         {
             "image_id": answer.image_id,
             "segmentation": {"size": [96, 96], "counts": answer.segmentation.counts},
         }
-        for answers in read_answers(answers_file(tmp_path / "own", "int8"))
+        for answers in read_answers(answers_file(tmp_path / "own", DEFAULT_MODEL))
         for answer in answers
     ]
-    return entries, report["segmenters"]["int8"]["protocols"]["paper96"]
+    return entries, report["segmenters"][DEFAULT_MODEL]["protocols"]["paper96"]
 
 
 def score(entries, tmp_path, *more):

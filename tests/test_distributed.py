@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from picosam2.examples import EXAMPLES
-from picosam2.model import ModelConfig, PicoSAM2
+from picosam2.model import PaperConfig, build
 from picosam2.training import loop
 from picosam2.training.config import TrainConfig
 from picosam2.training.loop import RunOptions, compute_loss, draw_batch
@@ -31,7 +31,7 @@ SMALL = TrainConfig(
     batch=8,
     sizes=((32, 1.0),),
     warmup_samples=8,
-    model=ModelConfig(encoder=(8, 16), bottleneck=16, decoder=(16, 8)),
+    model=PaperConfig(encoder=(8, 16), bottleneck=16, decoder=(16, 8)),
 )
 
 
@@ -39,7 +39,7 @@ def gradients(world: World, objects: TrainingObjects) -> dict[str, torch.Tensor]
     """Of one step of this process's part of the batch, BatchNorm's statistics frozen."""
     world.join()
     torch.manual_seed(0)
-    network = PicoSAM2(SMALL.model)
+    network = build(SMALL.model)
     for module in network.modules():
         module.train(not isinstance(module, nn.BatchNorm2d))
     batch = draw_batch(world, objects, SMALL, step=3)

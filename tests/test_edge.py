@@ -26,6 +26,7 @@ from picosam2.images import load_image
 from picosam2.masks import mask_iou
 from picosam2.runtime import engines
 from picosam2.runtime.engines import ENGINES, open_runtime
+from picosam2.weights import DEFAULT_MODEL as SHIPPED
 
 pytestmark = [pytest.mark.edge, pytest.mark.timeout(1500)]
 MODEL_FILES = {
@@ -40,8 +41,8 @@ MODEL_FILES = {
     "c-array": "picosam2.c",
 }
 FP32 = {
-    "onnx": "fp32",
-    "torch": "safetensors",
+    "onnx": f"{SHIPPED}-fp32",
+    "torch": f"{SHIPPED}-fp32",
     "openvino": "openvino",
     "litert": "litert",
     "executorch": "executorch",
@@ -110,7 +111,9 @@ def test_at_equal_precision_all_engines_give_the_same_masks(exported, examples, 
     if weights in MODEL_FILES:
         weights = exported / weights / MODEL_FILES[weights]
     for mask, reference in zip(
-        masks(weights, engine, examples), masks("fp32", "onnx", examples), strict=True
+        masks(weights, engine, examples),
+        masks(f"{SHIPPED}-fp32", "onnx", examples),
+        strict=True,
     ):
         assert mask_iou(mask, reference) >= 0.98
 
@@ -119,7 +122,9 @@ def test_openvino_gives_the_masks_of_onnx_runtime_on_the_same_int8_file(examples
     agreement = [
         mask_iou(a, b)
         for a, b in zip(
-            masks("int8", "openvino", examples), masks("int8", "onnx", examples), strict=True
+            masks(SHIPPED, "openvino", examples),
+            masks(SHIPPED, "onnx", examples),
+            strict=True,
         )
     ]
     assert np.mean(agreement) >= 0.98
@@ -129,9 +134,9 @@ def test_auto_takes_the_fastest_engine_that_is_installed(monkeypatch):
     """Seconds as if measured: OpenVINO first, then ONNX Runtime."""
     seconds = {"OpenVinoRuntime": 0.1, "OnnxRuntime": 0.2}
     monkeypatch.setattr(engines, "_time_crop", lambda runtime: seconds[type(runtime).__name__])
-    assert type(open_runtime("int8", "auto", 1)).__name__ == "OpenVinoRuntime"
+    assert type(open_runtime(SHIPPED, "auto", 1)).__name__ == "OpenVinoRuntime"
     seconds["OnnxRuntime"] = 0.01
-    assert type(open_runtime("int8", "auto", 1)).__name__ == "OnnxRuntime"
+    assert type(open_runtime(SHIPPED, "auto", 1)).__name__ == "OnnxRuntime"
 
 
 def test_auto_takes_what_runs_the_file(exported):

@@ -8,6 +8,7 @@ import hashlib
 import importlib.util
 import json
 import re
+import shutil
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -18,18 +19,32 @@ import pytest
 from click.testing import CliRunner
 from onnx import TensorProto, helper, numpy_helper
 
+from picosam2 import Predictor
+from picosam2.checkpoint import save_weights
 from picosam2.cli import main
 from picosam2.errors import InputError
 from picosam2.evaluation.run import choose_objects
 from picosam2.examples import EXAMPLES
 from picosam2.export import environment
+from picosam2.export.costs import network_costs
 from picosam2.export.environment import run_tool
 from picosam2.graph_memory import peak_memory
+from picosam2.model import SmallConfig, build
 from picosam2.prompt import box_crop, cut
 from picosam2.runtime.engines import open_runtime
 from picosam2.runtime.onnx import OnnxRuntime
 from picosam2.runtime.torch import TorchRuntime
-from picosam2.weights import MODELS, model_path
+from picosam2.scores import OWN_SCORES
+from picosam2.weights import (
+    BUNDLED,
+    DEFAULT_MODEL,
+    FAMILIES,
+    FOLDER,
+    INT8,
+    model_path,
+    read_manifest,
+    weights_path,
+)
 
 MODEL_FILES = {"onnx": "picosam2-fp32.onnx", "onnx-int8": "picosam2-int8.onnx"}
 
@@ -57,7 +72,7 @@ def crops(examples):
 
 
 def test_onnx_answers_as_pytorch(exported, crops):
-    logits, iou = TorchRuntime.from_file(model_path("safetensors"))(crops)
+    logits, iou = TorchRuntime.from_file(weights_path(DEFAULT_MODEL))(crops)
     onnx_logits, onnx_iou = OnnxRuntime(exported["onnx"])(crops)
     assert np.abs(logits - onnx_logits).max() < 1e-2
     assert np.abs(iou - onnx_iou).max() < 1e-3
@@ -93,7 +108,7 @@ def test_the_sidecar_describes_the_model(exported, target):
     path = exported[target]
     sidecar = json.loads(path.with_suffix(".json").read_text())
     assert sidecar["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
-    weights = model_path("safetensors").read_bytes()
+    weights = weights_path(DEFAULT_MODEL).read_bytes()
     assert sidecar["weights_sha256"] == hashlib.sha256(weights).hexdigest()
     assert sidecar["outputs"][0]["threshold"] == 0.0
     if target == "onnx-int8":
@@ -218,7 +233,8 @@ def test_bench_times_the_models_of_the_package():
     result = CliRunner().invoke(main, ["bench", "--rounds", "1", "--threads", "1", "--json", "-"])
     rows = json.loads(result.stdout)
     assert {"onnx", "torch"} <= {row["engine"] for row in rows}
-    assert (rows[0]["weights"], rows[0]["ratio"], rows[0]["mask_iou"]) == ("fp32", 1, 1)
+    assert {row["weights"] for row in rows} == set(BUNDLED)
+    assert (rows[0]["ratio"], rows[0]["mask_iou"]) == (1, 1)
     assert all(0 < row["crop_ms"] < row["click_ms"] for row in rows)
     result = CliRunner().invoke(main, ["bench", "nothing.foo"])
     assert result.exit_code == 2
@@ -226,18 +242,42 @@ def test_bench_times_the_models_of_the_package():
 
 
 def test_every_name_of_bundled_weights_opens_on_its_engine():
-    for weights, runtime in (
-        ("int8", "OnnxRuntime"), ("fp32", "OnnxRuntime"), ("safetensors", "TorchRuntime")
-    ):  # fmt: skip
-        assert type(open_runtime(weights, None, 1)).__name__ == runtime
-    assert type(open_runtime("fp32", "torch", 1)).__name__ == "TorchRuntime"
+    for name in BUNDLED:
+        assert open_runtime(name, None, 1).digest == open_runtime(model_path(name), None, 1).digest
+        assert set(open_runtime(name, None, 1).scores["models"]) == {"click", "box"}
+    assert type(open_runtime("paper-fp32", "torch", 1)).__name__ == "TorchRuntime"
+
+
+def test_names_from_when_there_was_one_network_are_the_default_ones():
+    for old, new in (("int8", DEFAULT_MODEL), ("fp32", f"{DEFAULT_MODEL}-fp32")):
+        with pytest.warns(DeprecationWarning, match=f"{old!r} are now {new!r}"):
+            assert open_runtime(old, None, 1).digest == open_runtime(new, None, 1).digest
+    photograph = str(EXAMPLES / "images" / "coffee.jpg")
+    arguments = ["segment", photograph, "--point", "300,200", "--json", "-"]
+    result = CliRunner().invoke(main, [*arguments, "--weights", "int8"])
+    assert f"--weights int8 is deprecated: it is {DEFAULT_MODEL} now" in result.stderr
+    assert result.stdout == CliRunner().invoke(main, arguments).stdout
+
+
+def test_a_model_without_a_sidecar_goes_by_the_networks_own_predicted_iou(tmp_path):
+    """Score models belong to weights: those of others would be wrong for them."""
+    alone = tmp_path / "model.onnx"
+    shutil.copy(model_path("paper"), alone)
+    assert Predictor.from_pretrained(alone, threads=1).scores == OWN_SCORES
+    assert Predictor.from_pretrained("paper", threads=1).scores != OWN_SCORES
+    (tmp_path / "model.json").write_text('{"scores": {"models": {"click": {}}}}')
+    with pytest.raises(InputError, match="export it again"):
+        Predictor.from_pretrained(alone, threads=1)
+    (tmp_path / "model.json").write_text("{")
+    with pytest.raises(InputError, match="is damaged"):
+        Predictor.from_pretrained(alone, threads=1)
 
 
 @pytest.mark.parametrize(
     ("weights", "engine", "words"),
     [
-        ("int8", "torch", "torch runs .safetensors files, not int8"),
-        ("int8", "abacus", "unknown engine abacus: choose from auto, onnx"),
+        ("paper", "torch", "torch runs .safetensors files, not paper"),
+        ("paper", "abacus", "unknown engine abacus: choose from auto, onnx"),
         ("model.xyz", None, "onnx runs .onnx files, not model.xyz"),
     ],
 )
@@ -249,15 +289,21 @@ def test_an_engine_that_does_not_run_the_weights_is_one_line(weights, engine, wo
 def test_an_engine_that_is_not_installed_is_named_with_its_extra(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(InputError, match=re.escape("pip install 'picosam2[openvino]'")):
-        open_runtime("int8", "openvino", 1)
+        open_runtime("paper", "openvino", 1)
 
 
 def test_the_peak_of_activations_is_that_of_the_last_decoder_block():
     """80 channels in and out of its depthwise convolution, and the first skip of 48, at 96×96."""
-    peak = peak_memory(model_path("fp32"))
-    assert peak.bytes // 1024 == 80 * 9 + 80 * 9 + 48 * 9
-    padded = peak_memory(model_path("fp32"), channel_multiple=32)
-    assert padded.bytes // 1024 == 96 * 9 + 96 * 9 + 64 * 9
+    found = network_costs(weights_path("paper"))["activation_bytes"]
+    assert found["1"] // 1024 == 80 * 9 + 80 * 9 + 48 * 9
+    assert found["32"] // 1024 == 96 * 9 + 96 * 9 + 64 * 9
+
+
+def test_the_activations_of_the_small_network_fit_half_a_mebibyte(tmp_path):
+    """16 channels at 96×96 and 64 at 48×48: its ReLU6 works in place."""
+    weights = tmp_path / "small.safetensors"
+    save_weights(weights, build(SmallConfig()))
+    assert network_costs(weights)["activation_bytes"]["1"] < 512 * 1024
 
 
 def test_activations_in_place_take_no_memory_of_their_own(tmp_path):
@@ -278,19 +324,20 @@ def test_activations_in_place_take_no_memory_of_their_own(tmp_path):
     assert peak.node == "b"
 
 
-def test_the_manifest_names_the_shipped_files():
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_manifest_names_the_shipped_files(family):
     """Digests, the run's record and the training photographs' ids are those of the weights."""
-    folder = model_path("safetensors").parent
-    manifest = json.loads((folder / "manifest.json").read_text())
-    assert set(manifest["files"]) == set(MODELS.values())
+    manifest = read_manifest(family)
+    models = {path.name for path in (FOLDER / family).iterdir() if path.suffix != ".json"}
+    assert set(manifest["files"]) == models
     for name, entry in manifest["files"].items():
-        content = (folder / name).read_bytes()
+        content = (FOLDER / family / name).read_bytes()
         assert entry["sha256"] == hashlib.sha256(content).hexdigest()
         assert entry["bytes"] == len(content)
-    for run in (manifest["run"], *manifest.get("earlier_runs", [])):
+    for run in (manifest["run"], *manifest["earlier_runs"]):
         assert isinstance(run["config"]["seed"], int)
         assert all(part["image_ids"] for part in run["data"])
     for split in ("coco-val", "lvis-val", "coco-dev"):
         figures = manifest["metrics"][split]["int8"]
-        assert figures["weights_sha256"] == manifest["files"][MODELS["int8"]]["sha256"]
+        assert figures["weights_sha256"] == manifest["files"][INT8]["sha256"]
         assert {"crop96", "paper96", "click", "box"} <= set(figures["protocols"])

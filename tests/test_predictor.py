@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import subprocess
 import sys
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -16,8 +15,9 @@ from picosam2 import Predictor, PredictorConfig
 from picosam2.boxes import fit_to_box
 from picosam2.masks import mask_iou, most_interior_pixel
 from picosam2.prompt import OUTSIDE_LOGIT
-from picosam2.scores import box_evidence
-from picosam2.weights import SCORES_FILE, model_path
+from picosam2.runtime.engines import open_runtime
+from picosam2.scores import OWN_SCORES, box_evidence
+from picosam2.weights import FAMILIES
 
 
 def test_shapes_and_types_are_sam2s(predictor, cat):
@@ -113,7 +113,7 @@ def test_a_crop_that_is_all_object_counts_only_where_every_crop_is(cat):
     def answer(*logits):
         network = lambda crops: (np.stack(logits), np.array([0.9, 0.9, 0.3], np.float32))  # noqa: E731
         plain = PredictorConfig(click_sides=(0.1, 0.2, 0.4), refine="never")
-        predictor = Predictor(network, plain)
+        predictor = Predictor(network, plain, OWN_SCORES)
         predictor.set_image(cat)
         masks, _, _ = predictor.predict([[230, 160]], [1], multimask_output=False)
         return np.count_nonzero(masks)
@@ -209,6 +209,7 @@ def answering(logits, score=0.5):
 
     class Fixed:
         digest = ""
+        scores: ClassVar[dict] = {}
 
         def __call__(self, crops):
             count = len(crops)
@@ -299,6 +300,6 @@ def test_what_fitting_to_a_box_took_is_evidence():
 
 def test_the_predicted_iou_was_fitted_to_the_shipped_weights():
     """``scripts/fit_scores.py`` writes which model it asked."""
-    content = json.loads(SCORES_FILE.read_bytes())
-    model = model_path("int8").read_bytes()
-    assert content["model_sha256"] == hashlib.sha256(model).hexdigest()
+    for family in FAMILIES:
+        runtime = open_runtime(family, None, 1)
+        assert runtime.scores["model_sha256"] == runtime.digest

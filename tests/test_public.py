@@ -17,7 +17,7 @@ from picosam2.evaluation.run import choose_objects, evaluate
 from picosam2.examples import EXAMPLES
 from picosam2.record import data_record
 from picosam2.training.world import World
-from picosam2.weights import model_path, trained_on
+from picosam2.weights import FAMILIES, WEIGHTS, read_manifest, trained_on
 
 ANNOTATIONS, IMAGES = EXAMPLES / "instances.json", EXAMPLES / "images"
 
@@ -122,10 +122,11 @@ def test_broken_annotation_files_are_refused(tmp_path):
 # What weights were trained on.
 
 
-def test_the_shipped_weights_name_their_photographs():
-    ids, complete = trained_on("int8")
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_shipped_weights_name_their_photographs(family):
+    ids, complete = trained_on(family)
     assert complete
-    assert ids == trained_on("fp32")[0]
+    assert ids == trained_on(f"{family}-fp32")[0]
     # coco-train and coco-boxes, whose photographs are COCO's; not cats and balloons.
     assert len(ids) == 1634 + 1250
     assert not ids & set(read_split("coco-val")["image_ids"])
@@ -139,12 +140,11 @@ def test_a_runs_weights_name_theirs(tmp_path):
         {"folder": "shards", "coco_ids": True, "image_ids": [3, 5]},
         {"folder": "cats", "coco_ids": False, "image_ids": [1]},
     ]
-    shipped = json.loads(model_path("int8").with_name("manifest.json").read_text())
-    digest = shipped["files"]["picosam2.safetensors"]["sha256"]
+    digest = read_manifest("paper")["files"][WEIGHTS]["sha256"]
     for began_with, expected in (
         (None, ({3, 5}, True)),
         ("0" * 64, ({3, 5}, False)),
-        (digest, ({3, 5} | trained_on("int8")[0], True)),
+        (digest, ({3, 5} | trained_on("paper")[0], True)),
     ):
         (tmp_path / "run.json").write_text(json.dumps({"data": data, "init_sha256": began_with}))
         assert trained_on(weights) == expected

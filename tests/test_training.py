@@ -23,7 +23,7 @@ from picosam2.data.source import open_source
 from picosam2.errors import InputError
 from picosam2.examples import EXAMPLES
 from picosam2.masks import extent_centre
-from picosam2.model import ModelConfig, PicoSAM2
+from picosam2.model import PaperConfig, build
 from picosam2.prompt import Crop, cut
 from picosam2.training.config import TrainConfig, parse_prompts, parse_sizes
 from picosam2.training.crops import Batch, change_colours, cut_crops, make_batch
@@ -42,7 +42,7 @@ SMALL = TrainConfig(
     batch=8,
     sizes=((32, 0.5), (48, 0.5)),
     warmup_samples=8,
-    model=ModelConfig(encoder=(8, 16), bottleneck=16, decoder=(16, 8)),
+    model=PaperConfig(encoder=(8, 16), bottleneck=16, decoder=(16, 8)),
 )
 
 
@@ -254,7 +254,7 @@ def test_muon_steps_as_pytorchs_does():
 
 
 def test_every_parameter_has_its_optimizer():
-    network = PicoSAM2(SMALL.model)
+    network = build(SMALL.model)
     muon, adamw = make_optimizers(network, SMALL)
     kernels = {p for group in muon.param_groups for p in group["params"]}
     others = {p for group in adamw.param_groups for p in group["params"]}
@@ -395,7 +395,7 @@ def test_no_training_photograph_is_in_a_validation_folder(data):
 def test_a_batch_of_real_photographs_is_normalised(data):
     objects = load_objects([CocoFolder(data / "balloon-train")], [1.0], seed=0)
     prompts = draw_prompts(objects, 64, np.random.default_rng(0), SamplerConfig())
-    batch = make_batch(objects, prompts, 64)
+    batch = make_batch(objects, prompts, 64, SMALL.model)
     assert batch.images.shape == (64, 3, 64, 64)
     assert abs(batch.images.mean().item()) < 1.5
     assert 0.05 < batch.masks.mean().item() < 0.8
@@ -422,8 +422,8 @@ def test_shards_train_as_the_folder_they_were_made_from(objects, example_shards)
         np.testing.assert_array_equal(getattr(same, name), getattr(objects, name))
     prompts = draw_prompts(objects, 8, np.random.default_rng(0), SamplerConfig())
     for ours, theirs in zip(
-        vars(make_batch(objects, prompts, 32)).values(),
-        vars(make_batch(same, prompts, 32)).values(),
+        vars(make_batch(objects, prompts, 32, SMALL.model)).values(),
+        vars(make_batch(same, prompts, 32, SMALL.model)).values(),
         strict=True,
     ):
         assert torch.equal(ours, theirs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import safetensors
 from safetensors.torch import load_file, save_file
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from picosam2.errors import InputError
 from picosam2.files import replacing
-from picosam2.model import ModelConfig, PicoSAM2
+from picosam2.model import PicoSAM2, build, read_config
 from picosam2.prompt import CROP_SIZE
 
 # What safetensors, JSON and load_state_dict raise for a file of another kind.
@@ -26,10 +27,19 @@ READ_ERRORS = (
 )
 
 
-def save_weights(path: Path, network: PicoSAM2) -> None:
-    """Write a network's weights, its configuration in the file's metadata."""
+def save_weights(path: Path, network: PicoSAM2, scores: dict[str, Any] | None = None) -> None:
+    """Write a network's weights, its configuration in the file's metadata.
+
+    Args:
+        path: the file.
+        network: whose weights.
+        scores: how its predicted IoU is corrected (``picosam2.scores``), JSON-ready.
+    """
     tensors = {k: v.detach().contiguous().cpu() for k, v in network.state_dict().items()}
-    save_tensors(path, tensors, {"config": json.dumps(network.config.to_dict())})
+    metadata = {"config": json.dumps(network.config.to_dict())}
+    if scores:
+        metadata["scores"] = json.dumps(scores)
+    save_tensors(path, tensors, metadata)
 
 
 def save_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
@@ -53,18 +63,32 @@ def load_weights(path: str | Path) -> PicoSAM2:
     """
     try:
         with safetensors.safe_open(str(path), "pt") as file:
-            config = ModelConfig.from_dict(json.loads((file.metadata() or {})["config"]))
-        network = PicoSAM2(config)
+            config = read_config(json.loads((file.metadata() or {})["config"]))
+        network = build(config)
         network.load_state_dict(load_file(path))
     except READ_ERRORS as error:
         raise InputError(f"cannot read weights from {path}: {first_line(error)}") from None
-    if not config.iou_head or CROP_SIZE % config.stride:
+    if not config.predicts_iou or CROP_SIZE % config.stride:
         raise InputError(
             f"{path} holds a network without predicted IoU, or not for {CROP_SIZE} pixels"
         )
     if not all(tensor.isfinite().all() for tensor in network.state_dict().values()):
         raise InputError(f"{path} holds weights that are not finite numbers")
     return network
+
+
+def read_scores(path: Path) -> dict[str, Any]:
+    """What :func:`save_weights` was given as ``scores``; empty without.
+
+    Raises:
+        InputError: the file is missing or broken.
+    """
+    try:
+        with safetensors.safe_open(str(path), "pt") as file:
+            scores: dict[str, Any] = json.loads((file.metadata() or {}).get("scores", "{}"))
+    except READ_ERRORS as error:
+        raise InputError(f"cannot read weights from {path}: {first_line(error)}") from None
+    return scores
 
 
 def first_line(error: Exception) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import onnx
 
 # Their result overwrites an operand that nobody else will read.
-IN_PLACE = {"Add", "Mul", "Relu"}
+IN_PLACE = {"Add", "Clip", "Mul", "Relu"}
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ def peak_memory(model: Path, element_bytes: int = 1, channel_multiple: int = 1) 
     """The most memory that activations take when the operators run in the graph's order.
 
     A tensor lives from the operator that makes it to the last one that reads it; inputs of the
-    graph live from the start, its outputs to the end. Additions, products and ReLUs work in place
-    where their operand ends with them. Weights are not counted.
+    graph live from the start, its outputs to the end. Additions, products, ReLUs and
+    clipping (ReLU6) work in place where their operand ends with them. Weights are not counted.
 
     Args:
         model: an ``.onnx`` file, unquantised, of the network for one image.
@@ -44,6 +44,8 @@ def peak_memory(model: Path, element_bytes: int = 1, channel_multiple: int = 1) 
         value.name: _bytes(value, element_bytes, channel_multiple)
         for value in (*graph.input, *graph.value_info, *graph.output)
         if value.type.tensor_type.elem_type == onnx.TensorProto.FLOAT
+        # The limits of a Clip are scalars.
+        and value.type.tensor_type.shape.dim
     }
     outputs = {value.name for value in graph.output}
     last_read = {name: index for index, node in enumerate(graph.node) for name in node.input}

@@ -28,7 +28,7 @@ from picosam2.readings import (
 )
 from picosam2.runtime import Runtime
 from picosam2.runtime.engines import open_runtime
-from picosam2.scores import ScoreModel, score_models
+from picosam2.scores import ScoreModel, read_models
 from picosam2.weights import DEFAULT_MODEL
 
 LOW_RESOLUTION = 256
@@ -67,7 +67,7 @@ class Predictor:
         runtime: the network on an engine.
         config: how prompts become crops.
         scores: how the IoU of a mask is predicted after a ``click`` and after a ``box``; None for
-            what suits the weights in the package.
+            what came with the weights (their sidecar), else the network's own predicted IoU.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class Predictor:
     ) -> None:
         self.runtime = runtime
         self.config = config or PredictorConfig()
-        self.scores = scores or score_models()
+        self.scores = scores or read_models(runtime.scores)
         self.forward_passes = 0
         self._image: NDArray[np.uint8] | None = None
 
@@ -89,16 +89,14 @@ class Predictor:
         """A predictor with trained weights.
 
         Args:
-            weights: ``"int8"`` or ``"fp32"`` for the models in the package, or a file that
+            weights: ``"paper"`` (INT8) or ``"paper-fp32"`` for the models in the package, or a file
+                that
                 ``picosam2 train`` or ``picosam2 export`` made (``.safetensors``, ``.onnx``,
                 ``.xml``, ``.tflite``, ``.pte``).
             engine: ``"onnx"``, ``"openvino"``, ``"litert"``, ``"executorch"``, ``"torch"`` or
                 ``"auto"``, the fastest that is installed; by default the one that the file was
                 made for, for the models in the package ONNX Runtime.
             threads: CPU threads; 0 for all cores.
-
-        The predicted IoU is fitted to the package's weights; ``scripts/fit_scores.py`` shows how to
-        fit ``scores`` to others.
 
         Raises:
             InputError: the file is missing or broken, or the engine is not installed or does not

@@ -3,15 +3,14 @@
 The network's IoU output sees its lowest resolution only. How sure and how sharp the mask is,
 whether it holds the crop's centre (the prompt), whether the crop cuts it off, and how well it fills
 a given box by itself say more. A logistic curve for each kind of prompt, fitted with the weights on
-``coco-dev`` (``scripts/fit_scores.py``); an addition to PicoSAM2.
+``coco-dev`` (``scripts/fit_scores.py``), which travels with them; an addition to PicoSAM2.
 """
 
 from __future__ import annotations
 
-import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit
 
 from picosam2.boxes import box_overlap
-from picosam2.weights import SCORES_FILE
+from picosam2.errors import InputError
 
 # SAM's stability score: IoU of the masks at thresholds one below and one above.
 STABILITY_OFFSET = 1.0
@@ -114,12 +113,28 @@ OWN_SCORES = {
 }
 
 
-@cache
-def score_models() -> dict[str, ScoreModel]:
-    """Those of the package's weights: ``click`` and ``box``."""
-    return read_models(json.loads(SCORES_FILE.read_bytes()))
+def read_models(content: Mapping[str, Any]) -> dict[str, ScoreModel]:
+    """The models by kind of prompt, ``click`` and ``box``, as ``scripts/fit_scores.py`` fits them.
 
+    Args:
+        content: of a model's sidecar, ``models``: kind → ``weights`` and ``bias``; where it is
+            empty, the network's own predicted IoU is taken as it is.
 
-def read_models(content: dict[str, Any]) -> dict[str, ScoreModel]:
-    """The models of a ``scores.json``."""
-    return {k: ScoreModel(tuple(v["weights"]), v["bias"]) for k, v in content["models"].items()}
+    Raises:
+        InputError: it is damaged, or for other evidence.
+    """
+    if not content:
+        return OWN_SCORES
+    try:
+        models = {
+            kind: ScoreModel(tuple(map(float, values["weights"])), float(values["bias"]))
+            for kind, values in content["models"].items()
+        }
+    except (KeyError, TypeError, ValueError, AttributeError):
+        models = {}
+    if any(
+        kind not in models or len(models[kind].weights) != len(own.weights)
+        for kind, own in OWN_SCORES.items()
+    ):
+        raise InputError("the model's predicted IoU was fitted by another version: export it again")
+    return models

@@ -9,7 +9,7 @@ import click
 
 from picosam2.errors import InputError
 from picosam2.runtime.engines import ENGINES
-from picosam2.weights import DEFAULT_MODEL
+from picosam2.weights import BUNDLED, DEFAULT_MODEL, DEPRECATED
 
 POSITIVE = click.IntRange(min=1)
 NATURAL = click.IntRange(min=0)
@@ -72,11 +72,21 @@ def say(message: str) -> None:
     click.echo(message, err=True)
 
 
+def _current(_: click.Context, __: click.Parameter, value: str) -> str:
+    """Names from when there was one network (or several, separated by commas), as they are now."""
+    names = value.split(",")
+    for name in names:
+        if name in DEPRECATED:
+            say(f"--weights {name} is deprecated: it is {DEPRECATED[name]} now")
+    return ",".join(DEPRECATED.get(name, name) for name in names)
+
+
 weights_option = click.option(
     "--weights",
     default=DEFAULT_MODEL,
     show_default=True,
-    help="int8 or fp32 (in the package), or a file by picosam2 train or export.",
+    callback=_current,
+    help=f"{', '.join(BUNDLED)} (in the package), or a file by picosam2 train or export.",
 )
 engine_option = click.option(
     "--engine",

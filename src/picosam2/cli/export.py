@@ -11,6 +11,7 @@ import click
 from picosam2.cli.base import NATURAL, say
 from picosam2.errors import InputError
 from picosam2.export.targets import TARGETS
+from picosam2.weights import DEFAULT_MODEL, FAMILIES, weights_path
 
 LOSSY = 3
 MAX_DROP = 1.0
@@ -21,9 +22,9 @@ TITLES = "\n".join(f"  {name:16} {target.title}" for name, target in TARGETS.ite
 @click.argument("target", type=click.Choice(list(TARGETS)))
 @click.option(
     "--weights",
-    default="safetensors",
-    show_default="the weights in the package",
-    help="A .safetensors file.",
+    default=DEFAULT_MODEL,
+    show_default=True,
+    help=f"{', '.join(FAMILIES)} (in the package), or a .safetensors file.",
 )
 @click.option(
     "--out",
@@ -72,7 +73,6 @@ def export(
     TARGETS[target].load()
     from picosam2.data.source import open_source
     from picosam2.export.run import export_model
-    from picosam2.weights import model_path
 
     options: dict[str, Any] = {}
     given = {name: value for name, value in vela.items() if value is not None}
@@ -90,7 +90,7 @@ def export(
     out = out or Path("exported") / target
     sidecar = export_model(
         target,
-        model_path(weights),
+        weights_path(weights) if weights in FAMILIES else Path(weights),
         out,
         open_source(calibration) if calibration else None,
         open_source(verify) if verify else None,

@@ -50,7 +50,18 @@ from picosam2.cli.base import NATURAL, POSITIVE
 )
 @click.option("--seed", type=NATURAL, default=0, show_default=True)
 @click.option(
-    "--init", type=click.Path(path_type=Path), help="Weights to start from (safetensors)."
+    "--init",
+    default="imagenet",
+    show_default=True,
+    help="What to begin with: imagenet (an encoder that has seen ImageNet), random, the package's "
+    "weights by name (small, paper), or a file by picosam2 train.",
+)
+@click.option(
+    "--family",
+    type=click.Choice(["small", "paper"]),
+    default="small",
+    show_default=True,
+    help="The network, where --init does not decide it.",
 )
 @click.option("--val", type=click.Path(path_type=Path), help="Folder to validate on now and then.")
 @click.option("--processes", type=POSITIVE, help="Worker processes.  [default: one a core or GPU]")
@@ -64,7 +75,8 @@ def train(
     prompts: str,
     loss: str,
     seed: int,
-    init: Path | None,
+    init: str,
+    family: str,
     val: Path | None,
     processes: int | None,
 ) -> None:
@@ -73,11 +85,20 @@ def train(
     Run the same command again to go on after a stop; another --samples then stretches or shortens
     the schedule. The result is OUT/weights.safetensors.
     """
+    from picosam2.model import FAMILIES
     from picosam2.training.config import TrainConfig, parse_prompts, parse_sizes
     from picosam2.training.run import run_training
+    from picosam2.training.start import Start
 
     sampler = parse_prompts(prompts)
     config = TrainConfig(
-        samples, batch, parse_sizes(sizes), lr, loss=loss, seed=seed, sampler=sampler
+        samples,
+        batch,
+        parse_sizes(sizes),
+        lr,
+        loss=loss,
+        seed=seed,
+        sampler=sampler,
+        model=FAMILIES[family].config(),
     )
-    run_training(data, out, config, init, val, processes)
+    run_training(data, out, config, Start(init), val, processes)

@@ -35,7 +35,7 @@ def list_models(files: list[Path]) -> list[tuple[str, str | Path]]:
     Raises:
         InputError: no installed engine runs one of them.
     """
-    weights: list[str | Path] = [*reversed(BUNDLED), *files]
+    weights: list[str | Path] = [*BUNDLED, *files]
     found = [(n, w) for w in weights for n in ENGINES if find_model(w, n) is not None]
     able = [(name, model) for name, model in found if ENGINES[name].is_installed]
     for file in files:

@@ -10,18 +10,13 @@ from typing import Any
 from picosam2.errors import InputError
 from picosam2.evaluation.engines import resident_bytes, time_crops
 from picosam2.export.targets import TARGETS
-from picosam2.graph import Graph
-from picosam2.graph_costs import count_macs
-from picosam2.graph_memory import peak_memory
-from picosam2.prompt import CROP_SIZE
 from picosam2.record import describe_machine, git_commit, versions
 from picosam2.runtime.engines import ENGINES, open_runtime
 from picosam2.table import ABSENT, Table
-from picosam2.weights import model_path
 
 ROUNDS = 100
 # What a sidecar must say, and what those of some targets must say besides.
-NEEDED = ("target", "model", "bytes", "verification")
+NEEDED = ("target", "model", "bytes", "verification", "network", "weights_sha256")
 NEEDED_OF = {
     "ethos-u": ("vela", "estimate", "memory"),
     "imx500": ("memory",),
@@ -52,18 +47,18 @@ def measure_fit(folder: Path) -> list[dict[str, Any]]:
         raise InputError(f"{folder} has no exported model: picosam2 export TARGET makes them")
     order = list(TARGETS)
     sidecars.sort(key=lambda pair: (order.index(pair[1]["target"]), pair[0]))
-    network = model_path("fp32")
-    macs = count_macs(Graph(network, {"image": (1, 3, CROP_SIZE, CROP_SIZE)}))
     latencies = _latencies(sidecars)
     rows = []
     for path, sidecar in sidecars:
-        target = sidecar["target"]
+        target, network = sidecar["target"], sidecar["network"]
         row = {
+            "family": network["family"],
+            "weights_sha256": sidecar["weights_sha256"],
             "target": target,
             "folder": path.parent.name,
             "model": sidecar["model"],
             "bytes": sidecar["bytes"],
-            "macs": macs,
+            "macs": network["macs"],
             "memory": sidecar.get("memory", {}),
             "verification": sidecar["verification"],
             **latencies.get(path, {}),
@@ -72,7 +67,7 @@ def measure_fit(folder: Path) -> list[dict[str, Any]]:
             row |= {"accelerator": sidecar["vela"]["accelerator"]}
             row |= _estimate(sidecar["estimate"])
         if target in CHANNEL_MULTIPLE and _holds_all_activations(sidecar):
-            predicted = peak_memory(network, channel_multiple=CHANNEL_MULTIPLE[target]).bytes
+            predicted = network["activation_bytes"][str(CHANNEL_MULTIPLE[target])]
             row["activations"] = _compare(predicted, sidecar["memory"])
         rows.append(row)
     return rows

@@ -75,7 +75,9 @@ def upsample_by_gather(model: onnx.ModelProto) -> onnx.ModelProto:
     """
     graph = onnx.shape_inference.infer_shapes(model).graph
     sides = {
-        value.name: value.type.tensor_type.shape.dim[-1].dim_value for value in graph.value_info
+        value.name: value.type.tensor_type.shape.dim[-1].dim_value
+        for value in graph.value_info
+        if value.type.tensor_type.shape.dim
     }
     nodes: list[onnx.NodeProto] = []
     added: dict[int, onnx.TensorProto] = {}

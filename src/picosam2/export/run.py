@@ -13,6 +13,7 @@ from picosam2.data.source import Source
 from picosam2.examples import EXAMPLES
 from picosam2.export.artefact import Job
 from picosam2.export.calibration import calibration_crops
+from picosam2.export.costs import network_costs
 from picosam2.export.sidecar import write_sidecar
 from picosam2.export.targets import TARGETS
 from picosam2.export.verify import MIN_MASK_IOU, compare_answers, measure_drop
@@ -54,7 +55,7 @@ def export_model(
     """
     function, bundled = TARGETS[target].load(), CocoFolder(EXAMPLES)
     fp32 = TorchRuntime.from_file(weights)
-    facts: dict[str, Any] = {"target": target}
+    facts: dict[str, Any] = {"target": target, "network": network_costs(weights)}
     crops = np.empty((0, CROP_SIZE, CROP_SIZE, 3), np.uint8)
     if TARGETS[target].int8:
         source = calibration or bundled

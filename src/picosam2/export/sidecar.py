@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from picosam2.checkpoint import read_scores
 from picosam2.export.artefact import Artefact
 from picosam2.images import load_image
 from picosam2.output import write_json
@@ -45,6 +46,8 @@ def write_sidecar(artefact: Artefact, weights: Path, **facts: Any) -> Path:
         ],
         **artefact.details,
         **facts,
+        # How the predictor corrects the predicted IoU: they were fitted to these weights.
+        "scores": read_scores(weights),
         "golden": {
             "computed_by": artefact.runs or "this model",
             "input": {"encoding": "base64 of 96×96×3 uint8 RGB", "data": _base64(golden_crop)},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +13,12 @@ class Runtime(Protocol):
 
     Attributes:
         digest: SHA-256 of the model file, hexadecimal.
+        scores: how the predicted IoU of these weights is corrected, as ``picosam2.scores`` reads
+            it; empty where nothing is known.
     """
 
     digest: str
+    scores: dict[str, Any]
 
     def __call__(self, crops: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Segment the object at the centre of each crop.

@@ -14,7 +14,7 @@ import numpy as np
 from picosam2.errors import InputError
 from picosam2.prompt import CROP_SIZE
 from picosam2.runtime import Runtime
-from picosam2.weights import BUNDLED, model_path
+from picosam2.weights import BUNDLED, current_name, model_path
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def open_runtime(weights: str | Path, engine: str | None, threads: int) -> Runti
     """The network on an engine.
 
     Args:
-        weights: ``"int8"`` or ``"fp32"`` for the models in the package, or a file.
+        weights: the name of a model in the package (``picosam2.weights.BUNDLED``), or a file.
         engine: a name in ``ENGINES``; ``"auto"`` tries those that are installed and run
             ``weights`` on a few crops and takes the fastest; None takes the one that the file was
             made for (ONNX Runtime for names).
@@ -77,6 +77,7 @@ def open_runtime(weights: str | Path, engine: str | None, threads: int) -> Runti
         InputError: the engine does not run these weights, is unknown or not installed, or the
             file is missing or broken.
     """
+    weights = current_name(weights)
     if engine == "auto":
         able = [n for n in FAST if ENGINES[n].is_installed and find_model(weights, n)]
         if len(able) > 1:

@@ -15,7 +15,7 @@ from scipy.special import expit
 
 from picosam2.errors import InputError
 from picosam2.prompt import CROP_SIZE
-from picosam2.runtime.files import read_model
+from picosam2.runtime.files import read_model, sidecar_scores
 
 INTERFACE = [(1, 3, CROP_SIZE, CROP_SIZE), (1, 1, CROP_SIZE, CROP_SIZE), (1, 1, 1, 1)]
 
@@ -54,6 +54,7 @@ class ExecuTorchRuntime:
         self._program = program
         self.path = Path(path)
         self.digest = hashlib.sha256(content).hexdigest()
+        self.scores = sidecar_scores(self.path)
 
     def __call__(self, crops: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """See :class:`picosam2.runtime.Runtime`."""

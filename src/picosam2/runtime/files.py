@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 from picosam2.errors import InputError
 
@@ -17,3 +19,19 @@ def read_model(path: str | Path) -> bytes:
         return Path(path).read_bytes()
     except OSError as error:
         raise InputError(f"cannot read the model {path}: {error.strerror}") from None
+
+
+def sidecar_scores(model: Path) -> dict[str, Any]:
+    """How the predicted IoU is corrected, from the JSON file beside a model; empty without one.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    sidecar = model.with_suffix(".json")
+    if not sidecar.is_file():
+        return {}
+    try:
+        scores = json.loads(sidecar.read_bytes()).get("scores", {})
+    except (OSError, ValueError, AttributeError):
+        raise InputError(f"{sidecar} is damaged: export the model again") from None
+    return scores if isinstance(scores, dict) else {}

@@ -11,7 +11,7 @@ from scipy.special import expit
 
 from picosam2.errors import InputError
 from picosam2.prompt import CROP_SIZE
-from picosam2.runtime.files import read_model
+from picosam2.runtime.files import read_model, sidecar_scores
 from picosam2.runtime.session import open_session
 
 FLOAT = "tensor(float)"
@@ -47,6 +47,7 @@ class OnnxRuntime:
             raise InputError(f"{path} is not a PicoSAM2 model: its tensors are {names}")
         self.path = Path(path)
         self.digest = hashlib.sha256(content).hexdigest()
+        self.scores = sidecar_scores(self.path)
 
     def __call__(self, crops: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """See :class:`picosam2.runtime.Runtime`."""

@@ -13,7 +13,7 @@ from scipy.special import expit
 
 from picosam2.errors import InputError
 from picosam2.prompt import CROP_SIZE
-from picosam2.runtime.files import read_model
+from picosam2.runtime.files import read_model, sidecar_scores
 
 INTERFACE = [
     ("image", [3, CROP_SIZE, CROP_SIZE]),
@@ -58,6 +58,7 @@ class OpenVinoRuntime:
         self._image = self._request.get_input_tensor(0).data
         self._outputs = [self._request.get_output_tensor(index).data for index in (0, 1)]
         self.path = path
+        self.scores = sidecar_scores(path)
 
     def __call__(self, crops: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """See :class:`picosam2.runtime.Runtime`."""

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from picosam2.checkpoint import load_weights
+from picosam2.checkpoint import load_weights, read_scores
 from picosam2.model import CameraModel, PicoSAM2
 
 
 class TorchRuntime:
     """The network in PyTorch, on the device where its parameters are."""
 
-    def __init__(self, network: PicoSAM2, digest: str = "") -> None:
+    def __init__(
+        self, network: PicoSAM2, digest: str = "", scores: dict[str, Any] | None = None
+    ) -> None:
         self._model = CameraModel(network).eval()
         self._model.to(next(network.parameters()).device)
         self.digest = digest
+        self.scores = scores or {}
 
     @classmethod
     def from_file(cls, path: str | Path, threads: int = 0) -> TorchRuntime:
@@ -35,7 +39,8 @@ class TorchRuntime:
         network = load_weights(path)
         if threads:
             torch.set_num_threads(threads)
-        return cls(network, hashlib.sha256(Path(path).read_bytes()).hexdigest())
+        digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+        return cls(network, digest, read_scores(Path(path)))
 
     @torch.inference_mode()
     def __call__(self, crops: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from picosam2.errors import InputError
-from picosam2.model import ModelConfig
+from picosam2.model import ModelConfig, SmallConfig
 from picosam2.training.sampler import SamplerConfig
 
 
@@ -20,6 +20,7 @@ class TrainConfig:
         sizes: (crop side, share of the samples), in order: small crops first are several times
             faster, the last part at 96 pixels adapts the network to its real input.
         lr: peak learning rate of Muon and AdamW; warms up, then a cosine to ``final_lr`` times it.
+        encoder_rate: the learning rate of a pretrained encoder, times that of the rest.
         ema_decay: of the weights that are validated and shipped (BatchNorm statistics too).
         iou_weight: weight of the predicted-IoU loss.
         loss: a name in ``picosam2.training.losses.LOSSES``.
@@ -32,13 +33,14 @@ class TrainConfig:
     lr: float = 2e-3
     final_lr: float = 0.01
     warmup_samples: int = 16_000
+    encoder_rate: float = 0.3
     weight_decay: float = 0.02
     clip_norm: float = 1.0
     ema_decay: float = 0.999
     iou_weight: float = 0.2
     loss: str = "supervised"
     seed: int = 0
-    model: ModelConfig = field(default_factory=ModelConfig)
+    model: ModelConfig = field(default_factory=SmallConfig)
     sampler: SamplerConfig = field(default_factory=SamplerConfig)
 
     @property
@@ -57,7 +59,7 @@ class TrainConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """The configuration as JSON-ready values."""
-        return asdict(self)
+        return asdict(self) | {"model": self.model.to_dict()}
 
 
 def parse_sizes(text: str) -> tuple[tuple[int, float], ...]:

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from picosam2.data.soft import STEPS_PER_LOGIT, ZERO
-from picosam2.model import IMAGENET_MEAN, IMAGENET_STD
+from picosam2.model import ModelConfig
 from picosam2.training.objects import TrainingObjects
 from picosam2.training.sampler import Prompts
 
@@ -22,7 +22,7 @@ class Batch:
     """What a training step sees.
 
     Args:
-        images: B×3×S×S float32, ImageNet-normalised.
+        images: B×3×S×S float32, normalised as the network's family wants it.
         masks: B×1×S×S float32 in 0..1, the share of each pixel that the object covers.
         area: B float32, pixels that the *whole* object would cover at the crop's scale.
         teacher: B×1×S×S float32, the teacher's logits in −8..8.
@@ -91,11 +91,13 @@ def change_colours(images: Tensor, prompts: Prompts) -> Tensor:
     return ((images - mean) * factor(prompts.contrast) + mean).clamp(0, 255) * inside
 
 
-def make_batch(objects: TrainingObjects, prompts: Prompts, size: int) -> Batch:
-    """Cut, recolour and normalise a batch of size×size crops."""
+def make_batch(objects: TrainingObjects, prompts: Prompts, size: int, model: ModelConfig) -> Batch:
+    """Cut, recolour and normalise a batch of size×size crops for a network."""
     images, masks, soft = cut_crops(objects, prompts, size)
     images = change_colours(images, prompts)
-    mean, std = IMAGENET_MEAN.to(images) * 255, IMAGENET_STD.to(images) * 255
+    mean, std = (
+        torch.tensor(values).to(images).view(1, 3, 1, 1) * 255 for values in (model.mean, model.std)
+    )
     area = torch.from_numpy(objects.area[prompts.index] * (size / prompts.side) ** 2).to(images)
     teacher_share = torch.from_numpy(objects.teacher_share[prompts.index]).to(images)
     return Batch((images - mean) / std, masks, area, soft, teacher_share)

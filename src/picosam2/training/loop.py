@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import math
+import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,20 +17,24 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
-from picosam2.checkpoint import load_weights, save_weights
+from picosam2.checkpoint import save_weights
 from picosam2.errors import InputError
 from picosam2.model import PicoSAM2
 from picosam2.training.config import TrainConfig
 from picosam2.training.crops import Batch, make_batch
+from picosam2.training.depthwise import QuickDepthwise
 from picosam2.training.log import Log
 from picosam2.training.losses import LOSSES, iou_loss, whole_object_iou
 from picosam2.training.objects import TrainingObjects
 from picosam2.training.optimizers import make_optimizers
 from picosam2.training.sampler import draw_prompts
+from picosam2.training.start import Start
 from picosam2.training.state import STATE_FILE, load_state, save_state
 from picosam2.training.world import World, keep_freed_memory
 
 WEIGHTS_FILE = "weights.safetensors"
+# After this many seconds a run says how long it will take.
+PACE_SECONDS = 10.0
 Validation = Callable[[PicoSAM2, int], dict[str, float]]
 
 
@@ -39,13 +44,13 @@ class RunOptions:
 
     Args:
         out: folder of the run; all processes need it.
-        init: safetensors weights to start from; None for random ones.
+        start: where the first weights come from.
         save_every: steps between two saved states.
         validate_every: steps between two validations.
     """
 
     out: Path
-    init: Path | None = None
+    start: Start = field(default_factory=Start)
     save_every: int = 100
     validate_every: int = 2000
 
@@ -60,6 +65,13 @@ def learning_rate(config: TrainConfig, step: int) -> float:
     return config.lr * (config.final_lr + (1 - config.final_lr) * cosine)
 
 
+def describe_pace(rate: float, samples_left: int) -> str:
+    """How long a run will take, from the crops a second and the crops to go."""
+    minutes = samples_left / rate / 60
+    left = f"{minutes:.0f} minutes" if minutes < 90 else f"{minutes / 60:.1f} hours"
+    return f"{rate:.0f} crops/s: about {left} to go at this size of crops"
+
+
 def ema_update(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
     """Exponential moving average whose decay grows from 0, so that the first weights fade."""
 
@@ -71,13 +83,17 @@ def ema_update(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]
     return update
 
 
-def autocast(device: torch.device) -> contextlib.AbstractContextManager[object]:
+@contextlib.contextmanager
+def autocast(device: torch.device) -> Iterator[None]:
     """bfloat16 where the hardware multiplies it; where it is emulated, float32 is faster."""
     if device.type == "cuda":
-        return torch.autocast("cuda", torch.bfloat16)
-    if torch.cpu.get_capabilities().get("avx512_bf16"):
-        return torch.autocast("cpu", torch.bfloat16)
-    return contextlib.nullcontext()
+        with torch.autocast("cuda", torch.bfloat16):
+            yield
+    elif torch.cpu.get_capabilities().get("avx512_bf16"):
+        with torch.autocast("cpu", torch.bfloat16), QuickDepthwise():
+            yield
+    else:
+        yield
 
 
 def compute_loss(
@@ -113,7 +129,7 @@ def draw_batch(world: World, objects: TrainingObjects, config: TrainConfig, step
         rng = np.random.default_rng([config.seed, step])
         prompts = draw_prompts(objects, config.batch, rng, config.sampler)
         prompts = prompts.part(world.rank, world.size)
-    return make_batch(objects, prompts, size)
+    return make_batch(objects, prompts, size, config.model)
 
 
 def train(
@@ -138,8 +154,7 @@ def train(
     torch.manual_seed(config.seed)
     state_file = options.out / STATE_FILE
     resume = state_file.is_file()
-    fresh = options.init is None or resume
-    network = PicoSAM2(config.model) if fresh else load_weights(cast(Path, options.init))
+    network = options.start.network(config.model)
     network.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     objects.to(device)
     average = AveragedModel(network, avg_fn=ema_update(config.ema_decay), use_buffers=True)
@@ -167,10 +182,13 @@ def train(
 
     sums: dict[str, float] = {}
     last_time, last_step = time.perf_counter(), step
+    # The first step allocates what the others reuse.
+    timed_from = step + 1
+    pace_told = False
     while step < config.steps:
         lr = learning_rate(config, step)
         for group in (group for optimizer in optimizers for group in optimizer.param_groups):
-            group["lr"] = lr
+            group["lr"] = lr * group["rate"]
         batch = draw_batch(world, objects, config, step)
         loss, figures = compute_loss(parallel, batch, config, device)
         network.zero_grad(set_to_none=True)
@@ -182,6 +200,12 @@ def train(
         step += 1
         if log is None:
             continue
+        if step == timed_from:
+            start_time = time.perf_counter()
+        elif not pace_told and time.perf_counter() - start_time > PACE_SECONDS:
+            pace_told = True
+            rate = (step - timed_from) * config.batch / (time.perf_counter() - start_time)
+            bar.write(describe_pace(rate, (config.steps - step) * config.batch), file=sys.stderr)
         average.update_parameters(network)
         bar.update()
         sums = {k: sums.get(k, 0.0) + v for k, v in figures.items()}

@@ -10,7 +10,7 @@ import math
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 # The quintic iteration's coefficients: steep at 0, so that five iterations are enough.
 A, B, C = 3.4445, -4.7750, 2.0315
@@ -24,14 +24,14 @@ class Muon(torch.optim.Optimizer):
     arXiv 2502.16982), so that learning rate and weight decay mean the same.
 
     Args:
-        kernels: out×in×h×w float32 parameters.
+        kernels: out×in×h×w float32 parameters, or groups of them.
         lr: learning rate.
         weight_decay: decoupled, times the learning rate.
         momentum: share of the earlier gradients.
     """
 
     def __init__(
-        self, kernels: list[nn.Parameter], lr: float, weight_decay: float, momentum: float = 0.95
+        self, kernels: list[Any], lr: float, weight_decay: float, momentum: float = 0.95
     ) -> None:
         super().__init__(kernels, {"lr": lr, "weight_decay": weight_decay, "momentum": momentum})
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import platform
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from picosam2.checkpoint import load_weights
 from picosam2.data.source import Source, open_source
 from picosam2.errors import InputError
 from picosam2.output import write_json
@@ -19,6 +17,7 @@ from picosam2.training.loop import RunOptions, train
 from picosam2.training.losses import LOSSES
 from picosam2.training.objects import load_objects
 from picosam2.training.processes import default_processes, launch
+from picosam2.training.start import Start
 from picosam2.training.state import STATE_FILE
 from picosam2.training.validation import Validator
 from picosam2.training.world import World, torchrun_world
@@ -30,7 +29,7 @@ def run_training(
     data: tuple[str, ...],
     out: Path,
     config: TrainConfig,
-    init: Path | None,
+    start: Start,
     val: Path | None,
     processes: int | None,
 ) -> None:
@@ -40,7 +39,7 @@ def run_training(
         data: ``DIR`` or ``DIR:SHARE``, one for each folder.
         out: folder of the run; holds its record, state, log and weights.
         config: what the run is.
-        init: weights to start from.
+        start: where the first weights come from.
         val: folder to validate on.
         processes: worker processes; one a core (or GPU) when None. Under ``torchrun`` it has
             started them, and each opens its own part of the data.
@@ -62,15 +61,15 @@ def run_training(
         raise InputError(f"--batch {config.batch} cannot be split over {count} processes")
     world.join()
     folders, shares = parse_data(data, world)
-    if init:
-        config = replace(config, model=load_weights(init).config)
+    config = replace(config, model=start.config(config.model))
     run = {
         "config": config.to_dict(),
-        "init_sha256": hashlib.sha256(init.read_bytes()).hexdigest() if init else None,
+        "init": start.init,
+        "init_sha256": start.digest,
         "data": data_record(folders, shares, world.gather),
     }
-    starts = _earlier_starts(out, run) if (out / STATE_FILE).is_file() else []
-    start = {
+    earlier = _earlier_starts(out, run) if (out / STATE_FILE).is_file() else []
+    this = {
         "versions": versions("torch", "numpy", "opencv-python-headless", "pycocotools"),
         "commit": git_commit(),
         "processor": platform.processor() or platform.machine(),
@@ -84,8 +83,8 @@ def run_training(
         message = "needs a teacher's labels: picosam2 label makes them"
         raise InputError(f"--loss {config.loss} {message}")
     if first:
-        write_json(out / RECORD_FILE, {**run, "starts": [*starts, start]})
-    options = RunOptions(out, init)
+        write_json(out / RECORD_FILE, {**run, "starts": [*earlier, this]})
+    options = RunOptions(out, start)
     if torchrun:
         train(world, objects, config, options, validator)
         world.leave()

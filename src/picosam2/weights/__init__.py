@@ -1,34 +1,61 @@
-"""The trained models in the package, and how each was made (``manifest.json``, ``README.md``)."""
+"""The trained models in the package; each family's ``manifest.json`` says how they were made."""
 
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
 from picosam2.errors import InputError
 
 FOLDER = Path(__file__).parent
-DEFAULT_MODEL = "int8"
-MODELS = {
-    "int8": "picosam2-int8.onnx",
-    "fp32": "picosam2-fp32.onnx",
-    "safetensors": "picosam2.safetensors",
-}
-# The files of one precision, the default engine's first.
-BUNDLED = {
-    "int8": [FOLDER / MODELS["int8"]],
-    "fp32": [FOLDER / MODELS["fp32"], FOLDER / MODELS["safetensors"]],
-}
-# How their predicted IoU is corrected: picosam2.scores.
-SCORES_FILE = FOLDER / "scores.json"
 # A crop of scikit-image's "chelsea" (CC0): every exported model's golden input.
 GOLDEN_CROP = FOLDER / "golden.png"
+
+# What a family's folder holds.
+INT8, FP32, WEIGHTS = "picosam2-int8.onnx", "picosam2-fp32.onnx", "picosam2.safetensors"
+MANIFEST = "manifest.json"
+
+# What a run may begin with that has seen no photograph with masks.
+UNTRAINED = ("random", "imagenet")
+FAMILIES = ("paper",)
+DEFAULT_MODEL = "paper"
+
+# The files of each name, the default engine's first. Only one family has fp32 as ONNX: 5 MB.
+BUNDLED = {
+    name: [FOLDER / family / file for file in files if (FOLDER / family / file).is_file()]
+    for family in FAMILIES
+    for name, files in ((family, [INT8]), (f"{family}-fp32", [FP32, WEIGHTS]))
+}
+# From when there was one network.
+DEPRECATED = {"int8": DEFAULT_MODEL, "fp32": f"{DEFAULT_MODEL}-fp32"}
+
+
+def current_name(name: str | Path) -> str | Path:
+    """``name``, or what it is called now, with a ``DeprecationWarning``."""
+    new = DEPRECATED.get(str(name))
+    if new is None:
+        return name
+    warnings.warn(f"weights {str(name)!r} are now {new!r}", DeprecationWarning, stacklevel=3)
+    return new
 
 
 def model_path(name: str | Path) -> Path:
     """The file of a bundled model by its name, or any other path as it is."""
-    return FOLDER / MODELS[name] if name in MODELS else Path(name)
+    name = current_name(name)
+    return BUNDLED[str(name)][0] if str(name) in BUNDLED else Path(name)
+
+
+def weights_path(family: str) -> Path:
+    """The safetensors file of a family's weights."""
+    return FOLDER / family / WEIGHTS
+
+
+def read_manifest(family: str) -> dict[str, Any]:
+    """The record of a family's weights: their runs, digests and measured figures."""
+    content: dict[str, Any] = json.loads((FOLDER / family / MANIFEST).read_bytes())
+    return content
 
 
 def trained_on(name: str | Path) -> tuple[frozenset[int], bool]:
@@ -43,22 +70,25 @@ def trained_on(name: str | Path) -> tuple[frozenset[int], bool]:
     Raises:
         InputError: the record is damaged.
     """
-    manifest = model_path(DEFAULT_MODEL).with_name("manifest.json")
-    record = manifest if name in MODELS else Path(name).with_name("run.json")
+    name = current_name(name)
+    family = str(name).removesuffix("-fp32")
+    if str(name) in BUNDLED:
+        manifest = read_manifest(family)
+        runs = [*manifest["earlier_runs"], manifest["run"]]
+        return frozenset().union(*map(_coco_ids, runs)), True
+    record = Path(name).with_name("run.json")
     if not record.is_file():
         return frozenset(), False
     try:
         content = json.loads(record.read_bytes())
-        if record == manifest:
-            runs = [*content["earlier_runs"], content["run"]]
-            return frozenset().union(*map(_coco_ids, runs)), True
         ids, began_with = _coco_ids(content), content["init_sha256"]
+        untrained = content.get("init") in UNTRAINED
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{record} is not the record of a training run: {error!r}") from None
-    bundled = json.loads(manifest.read_bytes())["files"][MODELS["safetensors"]]["sha256"]
-    if began_with == bundled:
-        return ids | trained_on("safetensors")[0], True
-    return ids, began_with is None
+    for family in FAMILIES:
+        if began_with == read_manifest(family)["files"][WEIGHTS]["sha256"]:
+            return ids | trained_on(family)[0], True
+    return ids, untrained or began_with is None
 
 
 def _coco_ids(run: dict[str, Any]) -> frozenset[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from picosam2.errors import InputError
 from picosam2.evaluation.segmenter import PredictorSegmenter, Segmenter
 from picosam2.predictor import Predictor
+from picosam2.weights import BUNDLED
 
 PEERS = {
     "sam2-tiny": "SAM 2 Hiera-Tiny",
@@ -60,4 +61,7 @@ def title_of(name: str) -> str:
     """What a report calls a segmenter."""
     if name in PEERS:
         return PEERS[name]
-    return f"PicoSAM2, {name.upper() if name in ('int8', 'fp32') else name}"
+    if name not in BUNDLED:
+        return f"PicoSAM2, {name}"
+    family = name.removesuffix("-fp32")
+    return f"PicoSAM2 {family}, {'INT8' if name == family else 'FP32'}"

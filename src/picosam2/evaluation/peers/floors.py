@@ -12,7 +12,6 @@ from picosam2.boxes import BoxConfig
 from picosam2.evaluation.segmenter import PredictorSegmenter
 from picosam2.predictor import Predictor, PredictorConfig
 from picosam2.prompt import CROP_SIZE
-from picosam2.scores import OWN_SCORES
 
 LOGIT = 8.0
 # A click without a known size gets the paper's crop of 96 pixels; a box as always.
@@ -33,6 +32,7 @@ class Floor:
 
     def __init__(self, name: str) -> None:
         self.digest = name
+        self.scores: dict[str, Any] = {}
         offsets = np.arange(CROP_SIZE) + 0.5 - CROP_SIZE / 2
         distance = np.hypot(offsets[:, None], offsets[None])
         inside = distance < CROP_SIZE / 4 if name == "centred-disc" else distance >= 0
@@ -51,7 +51,7 @@ class FloorSegmenter(PredictorSegmenter):
     """
 
     def __init__(self, name: str) -> None:
-        super().__init__(Predictor(Floor(name), ONE_CROP, OWN_SCORES))
+        super().__init__(Predictor(Floor(name), ONE_CROP))
 
     @property
     def description(self) -> dict[str, Any]:

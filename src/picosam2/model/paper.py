@@ -1,4 +1,4 @@
-"""The PicoSAM2 network: a depthwise-separable U-Net from an RGB crop to mask logits.
+"""The paper's network: a depthwise-separable U-Net.
 
 Architecture: PicoSAM2 (arXiv 2506.18807), section 3. The convolutions are the paper's exactly; the
 predicted-IoU output is an addition (the paper has none), after SAM's IoU head.
@@ -6,16 +6,17 @@ predicted-IoU output is an addition (the paper has none), after SAM's IoU head.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+from typing import ClassVar
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from picosam2.model.base import ModelConfig, PicoSAM2
+
 
 @dataclass(frozen=True)
-class ModelConfig:
+class PaperConfig(ModelConfig):
     """Every width of the network; a variant of it is one line.
 
     Args:
@@ -24,6 +25,11 @@ class ModelConfig:
         decoder: channels of the decoder stages, from low resolution up.
         iou_head: whether the network also predicts the IoU of its own mask.
     """
+
+    family: ClassVar[str] = "paper"
+    # ImageNet's, as in the paper.
+    mean: ClassVar[tuple[float, float, float]] = (0.485, 0.456, 0.406)
+    std: ClassVar[tuple[float, float, float]] = (0.229, 0.224, 0.225)
 
     encoder: tuple[int, ...] = (48, 96, 160, 256)
     bottleneck: int = 320
@@ -36,20 +42,13 @@ class ModelConfig:
 
     @property
     def stride(self) -> int:
-        """The crop's side must be a multiple of this many pixels."""
+        """See :class:`ModelConfig`."""
         return 1 << len(self.encoder)
 
-    def to_dict(self) -> dict[str, Any]:
-        """The configuration as JSON-ready values; ``ModelConfig.from_dict`` reads it back."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> ModelConfig:
-        """Inverse of :meth:`to_dict` (JSON turns tuples into lists)."""
-        fields: dict[str, Any] = {
-            k: tuple(v) if isinstance(v, list) else v for k, v in values.items()
-        }
-        return cls(**fields)
+    @property
+    def predicts_iou(self) -> bool:
+        """See :class:`ModelConfig`."""
+        return self.iou_head
 
 
 def depthwise_separable(in_channels: int, out_channels: int) -> nn.Sequential:
@@ -64,16 +63,12 @@ def depthwise_separable(in_channels: int, out_channels: int) -> nn.Sequential:
     )
 
 
-class PicoSAM2(nn.Module):
-    """U-Net whose prompt is the place of the crop: the object is the one at its centre.
+class PaperNetwork(PicoSAM2):
+    """See :class:`PicoSAM2` for what goes in and comes out."""
 
-    The network is fully convolutional: a side of 96 is the paper's, any multiple of
-    ``config.stride`` works.
-    """
-
-    def __init__(self, config: ModelConfig | None = None) -> None:
+    def __init__(self, config: PaperConfig | None = None) -> None:
         super().__init__()
-        self.config = config = config or ModelConfig()
+        self.config = config = config or PaperConfig()
         blocks, downs, ups, skips = [], [], [], []
         width = 3
         for channels in config.encoder:
@@ -92,15 +87,7 @@ class PicoSAM2(nn.Module):
         self.iou_head = nn.Conv2d(config.bottleneck, 1, 1) if config.iou_head else None
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Segment the object at the centre of each crop.
-
-        Args:
-            x: N×3×S×S float, RGB, ImageNet-normalised, S a multiple of ``config.stride``.
-
-        Returns:
-            Mask logits N×1×S×S (above 0 is object) and IoU logits N×1×1×1, whose sigmoid
-            predicts the mask's IoU with the *whole* object (None without ``iou_head``).
-        """
+        """See :meth:`PicoSAM2.forward`."""
         features = []
         for block, down in zip(self.blocks, self.downs, strict=True):
             x = block(x)
@@ -112,28 +99,3 @@ class PicoSAM2(nn.Module):
         for up, skip, feature in zip(self.ups, self.skips, reversed(features), strict=True):
             x = up(F.interpolate(x, scale_factor=2.0, mode="nearest")) + skip(feature)
         return self.head(x), iou
-
-
-class CameraModel(nn.Module):
-    """The network as it is exported: takes RGB in 0..255, normalisation folded into the graph.
-
-    ImageNet's mean and deviation, as in the paper.
-    """
-
-    scale: Tensor
-    shift: Tensor
-
-    def __init__(self, network: PicoSAM2) -> None:
-        super().__init__()
-        self.network = network
-        self.register_buffer("scale", 1 / (255 * IMAGENET_STD), persistent=False)
-        self.register_buffer("shift", -IMAGENET_MEAN / IMAGENET_STD, persistent=False)
-
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
-        """As :meth:`PicoSAM2.forward`, for N×3×S×S float RGB in 0..255."""
-        outputs: tuple[Tensor, Tensor | None] = self.network(x * self.scale + self.shift)
-        return outputs
-
-
-IMAGENET_MEAN = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1)
-IMAGENET_STD = torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1)

@@ -1,0 +1,64 @@
+"""What all networks have in common: crops in, mask logits and predicted IoU out."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """A network's family and its widths; each family adds its own fields.
+
+    Attributes:
+        family: the name of the architecture.
+        mean: of red, green and blue in 0..1: what is subtracted from the network's input.
+        std: of red, green and blue in 0..1: what the input is then divided by.
+    """
+
+    family: ClassVar[str]
+    mean: ClassVar[tuple[float, float, float]]
+    std: ClassVar[tuple[float, float, float]]
+
+    @property
+    def stride(self) -> int:
+        """The crop's side must be a multiple of this many pixels."""
+        raise NotImplementedError
+
+    @property
+    def predicts_iou(self) -> bool:
+        """Whether the network also predicts the IoU of its own mask."""
+        return True
+
+    def to_dict(self) -> dict[str, Any]:
+        """The configuration as JSON-ready values; ``families.read_config`` reads it back."""
+        return {"family": self.family, **asdict(self)}
+
+
+class PicoSAM2(nn.Module):
+    """A U-Net whose prompt is the place of the crop: the object is the one at its centre.
+
+    All are fully convolutional: a side of 96 is the paper's, any multiple of ``config.stride``
+    works.
+    """
+
+    config: ModelConfig
+
+    def is_encoder(self, name: str) -> bool:  # noqa: ARG002
+        """Whether a parameter, by its name, belongs to an encoder that may be pretrained."""
+        return False
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Segment the object at the centre of each crop.
+
+        Args:
+            x: N×3×S×S float, RGB, normalised by ``config.mean`` and ``config.std``, S a multiple
+                of ``config.stride``.
+
+        Returns:
+            Mask logits N×1×S×S (above 0 is object) and IoU logits N×1×1×1, whose sigmoid
+            predicts the mask's IoU with the *whole* object (None where the network has none).
+        """
+        raise NotImplementedError

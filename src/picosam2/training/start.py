@@ -1,0 +1,80 @@
+"""What a run begins with: nothing, an encoder that has seen ImageNet, or trained weights."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from picosam2.checkpoint import load_weights
+from picosam2.errors import InputError
+from picosam2.model import ModelConfig, PicoSAM2, build
+from picosam2.model.pretrained import load_encoder
+from picosam2.weights import FAMILIES, UNTRAINED, weights_path
+
+# Not in the wheel: 3 MB that only training reads.
+ENCODER_FILE = Path(__file__).parents[3] / "assets" / "encoders" / "efficientnet-lite0.safetensors"
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where the first weights come from.
+
+    Args:
+        init: ``"random"``; ``"imagenet"``, an encoder with ImageNet's weights and the rest random;
+            ``"small"`` or ``"paper"``, the package's weights; or a safetensors file.
+    """
+
+    init: str = "random"
+
+    @cached_property
+    def path(self) -> Path | None:
+        """The file that is read; None for random weights.
+
+        Raises:
+            InputError: there is no such file.
+        """
+        if self.init == "random":
+            return None
+        if self.init == "imagenet":
+            if not ENCODER_FILE.is_file():
+                raise InputError(f"no {ENCODER_FILE}: scripts/convert_encoder.py makes it")
+            return ENCODER_FILE
+        path = weights_path(self.init) if self.init in FAMILIES else Path(self.init)
+        if not path.is_file():
+            raise InputError(
+                f"--init {self.init}: no such file; or random, imagenet, {', '.join(FAMILIES)}"
+            )
+        return path
+
+    @cached_property
+    def digest(self) -> str | None:
+        """SHA-256 of the file, hexadecimal."""
+        return hashlib.sha256(self.path.read_bytes()).hexdigest() if self.path else None
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether these are all weights of a network."""
+        return self.init not in UNTRAINED
+
+    def config(self, wanted: ModelConfig) -> ModelConfig:
+        """The network's configuration: that of the weights, or else the one that is wanted.
+
+        Raises:
+            InputError: the weights' file is missing or broken.
+        """
+        return load_weights(self.path).config if self.is_trained and self.path else wanted
+
+    def network(self, config: ModelConfig) -> PicoSAM2:
+        """The network with its first weights; random ones by PyTorch's seed.
+
+        Raises:
+            InputError: the weights' file is missing or broken, or not for this network.
+        """
+        if self.is_trained and self.path:
+            return load_weights(self.path)
+        network = build(config)
+        if self.path:
+            load_encoder(network, self.path)
+        return network
