@@ -22,6 +22,7 @@ from picosam2 import Predictor
 from picosam2.data.source import open_source
 from picosam2.evaluation.run import evaluate
 from picosam2.export.run import export_model
+from picosam2.model import PaperConfig
 from picosam2.output import write_json
 from picosam2.record import describe_machine, git_commit, versions
 from picosam2.runtime.engines import open_runtime
@@ -34,6 +35,9 @@ PROTOCOLS = ["crop96", "click", "box"]
 # Shares of the samples: folders that the teacher labelled, and folders of human masks.
 LABELLED = {"coco-train": 0.54, "coco-boxes": 0.24}
 HUMAN = {"duts-train": 0.10, "clothing-train": 0.06, "cats-train": 0.04, "balloon-train": 0.02}
+# The second collection: small things, animals, streets.
+SECOND = {"things-train": 0.09, "animals-train": 0.03, "street-train": 0.03}
+FOLDERS = (*HUMAN, *SECOND)
 TARGETS = {"fp32": ("onnx", FP32), "int8": ("onnx-int8", INT8)}
 
 
@@ -49,7 +53,7 @@ class Data:
         """``labels/coco-train``, ..., ``data/duts-train``, ..."""
         # Threads of this process would not survive the forks.
         torch.set_num_threads(1)
-        paths = [labels / name for name in LABELLED] + [data / name for name in HUMAN]
+        paths = [labels / name for name in LABELLED] + [data / name for name in FOLDERS]
         sources = [open_source(path) for path in paths]
         objects = load_objects(sources, [1.0] * len(sources), seed)
         return cls([path.name for path in paths], objects.share_memory_())
@@ -81,12 +85,12 @@ def conditions() -> dict[str, Any]:
 def digests(data: Path, labels: Path, splits: Iterable[str]) -> dict[str, str]:
     """SHA-256 of what was trained on, calibrated, fitted and measured with, by folder."""
     labelled = {f"labels/{name}": labels / name for name in LABELLED}
-    others = {f"data/{name}": data / name for name in (*HUMAN, "coco-train", "coco-dev", *splits)}
+    others = {f"data/{name}": data / name for name in (*FOLDERS, "coco-train", "coco-dev", *splits)}
     return {name: open_source(path).digest for name, path in (labelled | others).items()}
 
 
 def short_config(samples: int, seed: int, lr: float, loss: str) -> TrainConfig:
-    """The configuration of a short run."""
+    """The configuration of a short run of the paper's network."""
     return TrainConfig(
         samples=samples,
         warmup_samples=samples // 10,
@@ -95,6 +99,7 @@ def short_config(samples: int, seed: int, lr: float, loss: str) -> TrainConfig:
         lr=lr,
         loss=loss,
         seed=seed,
+        model=PaperConfig(),
     )
 
 

@@ -26,6 +26,7 @@ from experiments import (
     HUMAN,
     LABELLED,
     PROTOCOLS,
+    SECOND,
     Data,
     conditions,
     digests,
@@ -36,6 +37,7 @@ from experiments import (
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from picosam2.model import SmallConfig
 from picosam2.output import write_json
 from picosam2.table import Table
 from picosam2.training import loop
@@ -44,7 +46,10 @@ from picosam2.training.crops import Batch
 from picosam2.training.loop import RunOptions, train
 from picosam2.training.losses import LOSSES, bce, dice, soft_target, supervised
 from picosam2.training.sampler import SamplerConfig
+from picosam2.training.start import Start
 from picosam2.training.world import World
+
+RESULTS = Path(__file__).parent.parent / "docs" / "results" / "tries.json"
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,7 @@ class Try:
         human: shares of the folders of human masks.
         taught_alone: whether objects that only the teacher outlined are drawn.
         prepare: replaces parts of the training before it starts.
+        init: what it begins with where no weights are given.
     """
 
     title: str
@@ -66,6 +72,7 @@ class Try:
     human: dict[str, float] = field(default_factory=lambda: HUMAN)
     taught_alone: bool = True
     prepare: Callable[[], None] = lambda: None
+    init: str = "random"
 
 
 def adamw_alone() -> None:
@@ -183,6 +190,27 @@ def copy_paste() -> None:
     loop.draw_batch = draw_and_paste
 
 
+# With the second collection: human masks of COCO and of it, less of the others.
+MIXED = {"coco-train": 0.50, "coco-boxes": 0.24}
+MINOR = SECOND | {
+    "duts-train": 0.06,
+    "clothing-train": 0.03,
+    "cats-train": 0.01,
+    "balloon-train": 0.01,
+}
+
+
+def small(
+    title: str,
+    labelled: dict[str, float] = LABELLED,
+    human: dict[str, float] = HUMAN,
+    **config: Any,
+) -> Try:
+    """A try of the small network, with ImageNet's encoder, on crops of 96 pixels."""
+    defaults = {"model": SmallConfig(), "sizes": ((96, 1.0),), "lr": 3e-3}
+    return Try(title, defaults | config, labelled, human, init="imagenet")
+
+
 TRIES = {
     "base": Try("nothing"),
     "lr5": Try("learning rate 5e-3", {"lr": 5e-3}),
@@ -250,6 +278,27 @@ TRIES = {
             "released": "`released`",
         }.items()
     },
+    # The small network: its blocks, its data, its rates.
+    "small": small("`small`: nothing"),
+    "small-second": small("`small`: 15 % from the second collection", labelled=MIXED, human=MINOR),
+    "small-detail32": small(
+        "`small`: 32 channels at full resolution", model=SmallConfig((128, 96, 64, 32))
+    ),
+    "small-narrow": small(
+        "`small`: decoder 96 / 64 / 48 / 16", model=SmallConfig((96, 64, 48, 16))
+    ),
+    "small-wide": small(
+        "`small`: decoder 160 / 112 / 64 / 16", model=SmallConfig((160, 112, 64, 16))
+    ),
+    "small-3x3": small("`small`: 3×3 in all of the decoder", model=SmallConfig(kernels=(3,) * 4)),
+    "small-5x5": small("`small`: 5×5 in all of the decoder", model=SmallConfig(kernels=(5,) * 4)),
+    "small-rate6": small("`small`: rate 6e-3", lr=6e-3),
+    "small-rate10": small("`small`: rate 1e-2", lr=1e-2),
+    "small-encoder1": small("`small`: the encoder at the full rate", encoder_rate=1.0),
+    "small-sizes": small("`small`: 60 % at 64 pixels first", sizes=((64, 0.6), (96, 0.4))),
+    "small-jitter30": small(
+        "`small`: boxes moved by up to 30 %", sampler=SamplerConfig(box_jitter=0.3)
+    ),
 }
 
 
@@ -259,7 +308,7 @@ def main() -> None:
     parser.add_argument("--labels", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--init", type=Path, help="weights to start from, at 96 pixels only")
-    parser.add_argument("--lr", type=float, default=1e-2)
+    parser.add_argument("--lr", type=float, help="[default: 1e-2, or as the try has it]")
     parser.add_argument("--samples", type=int, default=16_000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--tries", default=",".join(TRIES))
@@ -276,6 +325,10 @@ def main() -> None:
         )
         run_all(steps, arguments.workers)
     results = [json.loads(path.read_bytes()) for path in arguments.out.glob("*/coco-dev.json")]
+    # What was measured before and not again stays in the table.
+    measured = {identity(r) for r in results}
+    earlier = json.loads(RESULTS.read_bytes())["tries"]
+    results += [r for r in earlier if identity(r) not in measured]
     order = list(TRIES)
     results.sort(key=lambda r: (r["init"] or "", r["samples"], order.index(r["try"]), r["seed"]))
     facts = {"data": digests(arguments.data, arguments.labels, ["coco-dev"])}
@@ -287,7 +340,7 @@ def table(results: list[dict[str, Any]]) -> Table:
     """A row a try: mIoU on coco-dev in points."""
     rows = []
     for r in results:
-        start = f"weights {r['init'][:8]}" if r["init"] else "random"
+        start = f"weights {r['init'][:8]}" if r["init"] else TRIES[r["try"]].init
         points = (f"{100 * r['miou'][protocol]:.1f}" for protocol in PROTOCOLS)
         facts = [TRIES[r["try"]].title, start, f"{r['config']['lr']:g}", f"{r['samples']:,}"]
         rows.append([*facts, str(r["seed"]), *points])
@@ -296,19 +349,26 @@ def table(results: list[dict[str, Any]]) -> Table:
     return Table("mIoU on coco-dev", heads, rows)
 
 
+def identity(r: dict[str, Any]) -> tuple[Any, ...]:
+    """What tells one row from another."""
+    return (r["try"], r["init"], r["config"]["lr"], r["samples"], r["seed"])
+
+
 def result(name: str, arguments: argparse.Namespace) -> Path:
     """Where the figures of a try are."""
-    start = arguments.init_sha256[:8] if arguments.init else "random"
-    folder = f"{name}-{start}-{arguments.lr:g}-{arguments.samples}-{arguments.seed}"
+    start = arguments.init_sha256[:8] if arguments.init else TRIES[name].init
+    rate = configure(name, arguments).lr
+    folder = f"{name}-{start}-{rate:g}-{arguments.samples}-{arguments.seed}"
     return Path(arguments.out / folder / "coco-dev.json")
 
 
 def configure(name: str, arguments: argparse.Namespace) -> TrainConfig:
     """The configuration of a try."""
-    config = short_config(arguments.samples, arguments.seed, arguments.lr, "soft")
+    config = short_config(arguments.samples, arguments.seed, 1e-2, "soft")
     if arguments.init:
         config = dataclasses.replace(config, sizes=((96, 1.0),))
-    return dataclasses.replace(config, **TRIES[name].config)
+    config = dataclasses.replace(config, **TRIES[name].config)
+    return dataclasses.replace(config, lr=arguments.lr) if arguments.lr else config
 
 
 def train_one(name: str, data: Data, arguments: argparse.Namespace) -> None:
@@ -316,7 +376,8 @@ def train_one(name: str, data: Data, arguments: argparse.Namespace) -> None:
     attempt = TRIES[name]
     attempt.prepare()
     objects = data.mixed({**attempt.labelled, **attempt.human}, attempt.taught_alone)
-    options = RunOptions(result(name, arguments).parent, arguments.init)
+    start = Start(str(arguments.init or attempt.init))
+    options = RunOptions(result(name, arguments).parent, start)
     train(World(), objects, configure(name, arguments), options)
 
 

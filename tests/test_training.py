@@ -23,11 +23,13 @@ from picosam2.data.source import open_source
 from picosam2.errors import InputError
 from picosam2.examples import EXAMPLES
 from picosam2.masks import extent_centre
-from picosam2.model import PaperConfig, build
+from picosam2.model import PaperConfig, SmallConfig, build
 from picosam2.prompt import Crop, cut
+from picosam2.training import loop
 from picosam2.training.config import TrainConfig, parse_prompts, parse_sizes
 from picosam2.training.crops import Batch, change_colours, cut_crops, make_batch
-from picosam2.training.loop import RunOptions, learning_rate, train
+from picosam2.training.depthwise import QuickDepthwise
+from picosam2.training.loop import RunOptions, describe_pace, learning_rate, train
 from picosam2.training.losses import LOSSES, bce, iou_loss, soft_target, whole_object_iou
 from picosam2.training.muon import ITERATIONS, A, B, C, Muon, orthogonalise
 from picosam2.training.objects import load_objects
@@ -427,3 +429,48 @@ def test_shards_train_as_the_folder_they_were_made_from(objects, example_shards)
         strict=True,
     ):
         assert torch.equal(ours, theirs)
+
+
+# What belongs to a pretrained encoder, and how long a run takes.
+
+
+@pytest.mark.parametrize(("kernel", "stride"), [(3, 1), (3, 2), (5, 1), (5, 2)])
+def test_quick_gradients_of_depthwise_convolutions_are_those_of_float32(kernel, stride):
+    torch.manual_seed(0)
+    layer = torch.nn.Conv2d(8, 8, kernel, stride, kernel // 2, groups=8, bias=False)
+    x = torch.randn(4, 8, 12, 12, requires_grad=True)
+    expected = torch.autograd.grad(layer(x).square().sum(), [x, layer.weight])
+    with torch.autocast("cpu", torch.bfloat16), QuickDepthwise():
+        y = layer(x)
+    assert y.dtype == torch.bfloat16
+    for found, exact in zip(
+        torch.autograd.grad(y.float().square().sum(), [x, layer.weight]), expected, strict=True
+    ):
+        assert found.dtype == torch.float32
+        assert (found - exact).norm() < 0.02 * exact.norm()
+
+
+def test_a_pretrained_encoder_learns_at_a_lower_rate():
+    network = build(SmallConfig())
+    config = TrainConfig(encoder_rate=0.3)
+    rates = {
+        id(p): group["rate"]
+        for optimizer in make_optimizers(network, config)
+        for group in optimizer.param_groups
+        for p in group["params"]
+    }
+    assert len(rates) == len(list(network.parameters()))
+    for name, parameter in network.named_parameters():
+        of_encoder = name.startswith(("stem", "stages"))
+        assert rates[id(parameter)] == (0.3 if of_encoder else 1.0), name
+
+
+def test_a_run_says_how_long_it_will_take():
+    assert describe_pace(50, 180_000) == "50 crops/s: about 60 minutes to go at this size of crops"
+    assert describe_pace(10, 180_000).startswith("10 crops/s: about 5.0 hours to go")
+
+
+def test_the_time_to_go_is_told_once_on_the_terminal(objects, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(loop, "PACE_SECONDS", 0.0)
+    train(World(), objects, SMALL, RunOptions(tmp_path))
+    assert capsys.readouterr().err.count("to go at this size of crops") == 1

@@ -39,7 +39,7 @@ class SamplerConfig:
     scene: float = 0.25
     fill: tuple[float, float] = (0.25, 1.25)
     scene_side: tuple[float, float] = (0.06, 1.2)
-    box_jitter: float = 0.15
+    box_jitter: float = 0.3
     min_side: float = 16.0
     rotation: float = 15.0
 
