@@ -28,12 +28,13 @@ weights: .venv/developing
 # make report DATA=../shared/data: README's tables, and a page with masks in runs/report/page.
 REPORT := runs/report
 DATA ?= ../shared/data
-EVAL := $(BIN)/picosam2 eval --weights int8,fp32 --workers 2
+EVAL := $(BIN)/picosam2 eval --weights small,small-fp32,paper --peers all --workers 2
+PROTOCOLS := crop96,paper96,click,box
+JITTERED := box_j05,box_j10,box_j20,box_j30
 report: .venv/developing
-	$(EVAL) --data $(DATA)/coco-val --peers all --protocol crop96,paper96,click,box --out $(REPORT)/coco-val
-	$(EVAL) --data $(DATA)/lvis-val --peers all --protocol crop96,paper96,click,box --out $(REPORT)/lvis-val
-	$(EVAL) --data $(DATA)/coco-val --protocol box,box_j05,box_j10,box_j20,box_j30 --out $(REPORT)/coco-val-jitter
-	$(BIN)/picosam2 report $(REPORT)/coco-val $(REPORT)/lvis-val $(REPORT)/coco-val-jitter --out $(REPORT)/page
+	$(EVAL) --data $(DATA)/coco-val --protocol $(PROTOCOLS),$(JITTERED) --out $(REPORT)/coco-val
+	$(EVAL) --data $(DATA)/lvis-val --protocol $(PROTOCOLS) --out $(REPORT)/lvis-val
+	$(BIN)/picosam2 report $(REPORT)/coco-val $(REPORT)/lvis-val --out $(REPORT)/page
 	mkdir -p docs/results
 	cp $(REPORT)/page/report.json $(REPORT)/page/report.md docs/results/
 	$(BIN)/python scripts/plot_predicted_iou.py $(REPORT)/coco-val docs/predicted-iou.svg

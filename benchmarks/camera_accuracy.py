@@ -19,6 +19,7 @@ from picosam2.evaluation.answers import answer_photograph, score_answers
 from picosam2.evaluation.run import choose_objects, report_results
 from picosam2.evaluation.segmenter import PredictorSegmenter, Segmenter
 from picosam2.output import write_json
+from picosam2.weights import DEFAULT_MODEL
 
 PROTOCOLS = ["click", "box"]
 
@@ -26,7 +27,7 @@ PROTOCOLS = ["click", "box"]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--weights", default="int8")
+    parser.add_argument("--weights", default=DEFAULT_MODEL)
     parser.add_argument("--limit", type=int)
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()

@@ -30,7 +30,7 @@ from picosam2.predictor import PredictorConfig
 from picosam2.prompt import CROP_SIZE, Crop, Region, box_crop, click_crops, cut, fit_region, paste
 from picosam2.prompt import paste_region
 from picosam2.runtime.onnx import OnnxRuntime
-from picosam2.weights import model_path
+from picosam2.weights import DEFAULT_MODEL, model_path
 
 Image = NDArray[np.uint8]
 Answer = tuple[NDArray[np.bool_], float]
@@ -75,7 +75,7 @@ def leaves(crop: Crop, size: tuple[int, int]) -> bool:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--weights", default="int8")
+    parser.add_argument("--weights", default=DEFAULT_MODEL)
     parser.add_argument("--limit", type=int)
     parser.add_argument("--scalers", action="store_true")
     parser.add_argument("--json", type=Path)

@@ -22,8 +22,9 @@ from picosam2.masks import mask_iou, most_interior_pixel
 from picosam2.output import write_json
 from picosam2.prompt import Crop, cut, paste_mask
 from picosam2.record import git_commit
-from picosam2.scores import OWN_SCORES, score_models
+from picosam2.scores import OWN_SCORES
 from picosam2.table import Table
+from picosam2.weights import BUNDLED, DEFAULT_MODEL
 
 FULL = PredictorConfig()
 CLICK_STEPS = {
@@ -31,12 +32,12 @@ CLICK_STEPS = {
         replace(FULL, refine="never", component=False),
         OWN_SCORES,
     ),
-    "+ what the masks show": (replace(FULL, refine="never", component=False), score_models()),
-    "+ component under the click": (replace(FULL, refine="never"), score_models()),
-    "+ refining pass where the crop cut the mask (the default)": (FULL, score_models()),
+    "+ what the masks show": (replace(FULL, refine="never", component=False), None),
+    "+ component under the click": (replace(FULL, refine="never"), None),
+    "+ refining pass where the crop cut the mask (the default)": (FULL, None),
     "refining pass always, 1.3 × the mask": (
         replace(FULL, refine="always", refine_margin=1.3),
-        score_models(),
+        None,
     ),
 }
 DEFAULT = BoxConfig()
@@ -51,7 +52,7 @@ JITTERS = (0.0, 0.05, 0.1, 0.2, 0.3)
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--weights", default="int8", choices=("int8", "fp32"))
+    parser.add_argument("--weights", default=DEFAULT_MODEL, choices=tuple(BUNDLED))
     parser.add_argument("--limit", type=int)
     parser.add_argument("--json", type=Path, help="write the tables here")
     arguments = parser.parse_args()

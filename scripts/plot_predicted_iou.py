@@ -11,8 +11,9 @@ from pathlib import Path
 
 from picosam2.evaluation.report.plots import calibration
 from picosam2.files import replacing
+from picosam2.weights import DEFAULT_MODEL
 
-SHOWN = ("int8", "sam2-tiny", "mobilesam")
+SHOWN = (DEFAULT_MODEL, "sam2-tiny", "mobilesam")
 
 
 def main() -> None:

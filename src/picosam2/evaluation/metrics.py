@@ -53,8 +53,9 @@ def summarise(ious: NDArray[np.float64], areas: NDArray[np.int64], seed: int) ->
         seed: of the bootstrap.
 
     Returns:
-        ``miou``, ``map``, ``n``, ``ci95`` (the mIoU's 95 % percentile bootstrap interval over
-        objects, 2,000 resamples) and ``by_size``, the same without interval for each size.
+        ``miou``, ``map``, ``below_half`` (the share of objects below IoU 0.5), ``n``, ``ci95`` (the
+        mIoU's 95 % percentile bootstrap interval over objects, 2,000 resamples) and ``by_size``,
+        the same without interval for each size.
     """
     result: dict[str, Any] = _figures(ious) | {"ci95": mean_interval(ious, seed)}
     result["by_size"] = {
@@ -87,5 +88,10 @@ def mean_interval(values: NDArray[np.float64], seed: int) -> list[float]:
 
 def _figures(ious: NDArray[np.float64]) -> dict[str, Any]:
     if not len(ious):
-        return {"miou": None, "map": None, "n": 0}
-    return {"miou": float(ious.mean()), "map": mean_average_precision(ious), "n": len(ious)}
+        return {"miou": None, "map": None, "below_half": None, "n": 0}
+    return {
+        "miou": float(ious.mean()),
+        "map": mean_average_precision(ious),
+        "below_half": float((ious < 0.5).mean()),
+        "n": len(ious),
+    }

@@ -18,7 +18,7 @@ from picosam2.evaluation.report.plots import (
     iou_histograms,
     size_bars,
 )
-from picosam2.evaluation.report.tables import count_objects, is_about_jitter
+from picosam2.evaluation.report.tables import count_objects
 from picosam2.table import Table
 
 TEMPLATE = "page.html.j2"
@@ -53,8 +53,7 @@ def render_html(tables: list[Table], runs: list[dict[str, Any]], folders: list[P
             },
         }
         for run in runs
-        if not is_about_jitter(run)
-        and any({"click", "box"} & s["protocols"].keys() for s in run["segmenters"].values())
+        if any({"click", "box"} & s["protocols"].keys() for s in run["segmenters"].values())
     ]
     galleries = [_gallery(run, folder) for run, folder in zip(runs, folders, strict=True)]
     return environment.get_template(TEMPLATE).render(

@@ -20,7 +20,7 @@ def make_tables(runs: list[dict[str, Any]]) -> list[Table]:
     """Every table that the runs have figures for."""
     tables = [_protocols(runs)]
     for run in runs:
-        if not is_about_jitter(run) and (_has(run, "click") or _has(run, "box")):
+        if _has(run, "click") or _has(run, "box"):
             tables += [_accuracy(run), _costs(run)]
         if _has(run, "box_j10"):
             tables.append(_jitter(run))
@@ -31,14 +31,13 @@ def readme_tables(runs: list[dict[str, Any]]) -> dict[str, Table]:
     """The tables that README shows, by the names of their places there.
 
     Args:
-        runs: of ``docs/results/report.json``: the first with peers, one with jittered boxes.
+        runs: of ``docs/results/report.json``: the first with peers and jittered boxes.
     """
-    jittered = next(run for run in runs if _has(run, "box_j10"))
     return {
         "protocols": _protocols(runs),
         "accuracy": _accuracy(runs[0]),
         "costs": _costs(runs[0]),
-        "jitter": _jitter(jittered),
+        "jitter": _jitter(runs[0]),
     }
 
 
@@ -64,10 +63,10 @@ def _protocols(runs: list[dict[str, Any]]) -> Table:
         (run, segmenter)
         for run in runs
         for segmenter in run["segmenters"].values()
-        if segmenter["name"] == "PicoSAM2" and not is_about_jitter(run)
+        if segmenter["name"] == "PicoSAM2"
     ]
     header = ["protocol"] + [
-        f"{run['data']['folder']}, {segmenter['title'].removeprefix('PicoSAM2, ')}"
+        f"{run['data']['folder']}, {segmenter['title'].removeprefix('PicoSAM2 ')}"
         for run, segmenter in columns
     ]
     rows = [
@@ -80,8 +79,8 @@ def _protocols(runs: list[dict[str, Any]]) -> Table:
 
 def _accuracy(run: dict[str, Any]) -> Table:
     header = [
-        "", "click", "small", "medium", "large", "boundary",
-        "box", "small", "medium", "large", "boundary",
+        "", "click", "small", "medium", "large", "boundary", "below 0.5",
+        "box", "small", "medium", "large", "boundary", "below 0.5",
     ]  # fmt: skip
     rows = []
     for segmenter in run["segmenters"].values():
@@ -90,10 +89,10 @@ def _accuracy(run: dict[str, Any]) -> Table:
             figures = segmenter["protocols"].get(name)
             row.append(_cell(figures))
             if figures is None:
-                row += [ABSENT] * 4
+                row += [ABSENT] * 5
                 continue
             row += [_points(figures["by_size"][s]["miou"]) for s in ("small", "medium", "large")]
-            row.append(_points(figures["boundary_miou"]))
+            row += [_points(figures["boundary_miou"]), f"{100 * figures['below_half']:.0f} %"]
         rows.append(row)
     title = f"{run['data']['folder']}: mIoU of {count_objects(run)} objects, whole image"
     return Table(title, header, rows)
@@ -130,6 +129,7 @@ def _jitter(run: dict[str, Any]) -> Table:
         [segmenter["title"]]
         + [_cell(segmenter["protocols"].get(name), brief=True) for name in JITTER.values()]
         for segmenter in run["segmenters"].values()
+        if "box_j10" in segmenter["protocols"]
     ]
     published = [f"{PUBLISHED_JITTER[j]:.1f}" for j in JITTER]
     rows.append(["*published: PicoSAM3, in the crop, other photographs*", *published])
@@ -140,11 +140,6 @@ def count_objects(run: dict[str, Any]) -> int:
     """How many objects were measured."""
     first = next(iter(run["segmenters"].values()))
     return int(max(figures["n"] for figures in first["protocols"].values()))
-
-
-def is_about_jitter(run: dict[str, Any]) -> bool:
-    """Whether it measured boxes alone, whose figures without jitter are another run's too."""
-    return _has(run, "box_j10") and not any(_has(run, name) for name in CROPS if name != "box")
 
 
 def _has(run: dict[str, Any], protocol: str) -> bool:
