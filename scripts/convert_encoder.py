@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import io
+import json
 import zipfile
 from pathlib import Path
 
@@ -46,7 +47,8 @@ def main() -> None:
         "licence": "Apache-2.0",
     }
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    save_tensors(arguments.out, convert(theirs), metadata)
+    # One entry: several are written in an order of their own.
+    save_tensors(arguments.out, convert(theirs), {"about": json.dumps(metadata)})
     print(f"{arguments.out}: {arguments.out.stat().st_size / 1e6:.2f} MB")
 
 
