@@ -16,7 +16,7 @@ import pytest
 from picosam2 import Predictor
 from picosam2.data.coco import CocoFolder
 from picosam2.data.import_run import ImportOptions, import_photographs
-from picosam2.data.shards import Problems
+from picosam2.data.problems import Problems
 from picosam2.examples import EXAMPLES
 from picosam2.images import load_image
 

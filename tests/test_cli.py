@@ -241,53 +241,16 @@ def test_broken_weights_are_refused(tmp_path, content, suffix):
 
 def test_bad_data_folders_are_refused(tmp_path):
     assert_refused(run("eval", "--data", tmp_path / "none"), "instances.json")
-    for content in ("not json", "[]", '{"images": [{"id": 1}], "annotations": []}'):
+    for content in ("not json", "[]", '{"images": {}}', "[" * 100_000):
         (tmp_path / "instances.json").write_text(content)
         assert_refused(run("eval", "--data", tmp_path), "not in COCO format")
     (tmp_path / "instances.json").write_text('{"images": [], "annotations": []}')
     assert_refused(run("eval", "--data", tmp_path), "no object")
 
 
-def test_a_photograph_of_another_size_is_refused_by_name(tmp_path):
-    with changed_examples(tmp_path) as coco:
-        coco["images"][0]["width"] += 1
-    assert_refused(run("eval", "--data", tmp_path, "--protocol", "box"), "chelsea.jpg", "452")
-
-
 @pytest.mark.parametrize("protocol", ["guess", ",", "box,guess"])
 def test_unknown_protocols_are_refused(protocol):
     assert_refused(run("eval", "--data", EXAMPLES, "--protocol", protocol), "crop96")
-
-
-BROKEN_OBJECTS = [
-    {"segmentation": "abc"},
-    {"segmentation": [[1, 2]]},
-    {"segmentation": [1, 2, 3, 4, 5, 6]},
-    {"segmentation": {"counts": "a"}},
-    {"segmentation": {"size": [300, 451], "counts": [5]}},
-    {"segmentation": {"size": [300, 451], "counts": [-5, 10]}},
-    {"segmentation": {"size": [300, 451], "counts": "zzzz~~~"}},
-    {"segmentation": {"size": [300, 451], "counts": ""}},
-    {"segmentation": {"size": [30, 45], "counts": [1350]}},
-    {"bbox": [1, 2, 3]},
-    {"bbox": ["a", 1, 2, 3]},
-]
-
-
-@pytest.mark.parametrize("broken", BROKEN_OBJECTS, ids=str)
-def test_broken_annotations_are_refused(tmp_path, broken):
-    with changed_examples(tmp_path) as coco:
-        coco["annotations"][0] |= broken
-    assert_refused(run("eval", "--data", tmp_path, "--protocol", "crop96"))
-
-
-@pytest.mark.parametrize(
-    "broken", [{"original_size": [0, 0]}, {"width": "451"}, {"width": -3}, {"file_name": "x\0.jpg"}]
-)
-def test_broken_image_records_are_refused(tmp_path, broken):
-    with changed_examples(tmp_path) as coco:
-        coco["images"][0] |= broken
-    assert_refused(run("eval", "--data", tmp_path, "--protocol", "crop96"))
 
 
 def test_a_box_without_area_scores_nothing(tmp_path):

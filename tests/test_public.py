@@ -114,7 +114,7 @@ def test_another_choice_of_objects_is_not_mixed_with_kept_answers(tmp_path):
 
 def test_broken_annotation_files_are_refused(tmp_path):
     path = tmp_path / "instances.json"
-    path.write_text('{"images": []}')
+    path.write_text('{"annotations": []}')
     with pytest.raises(InputError, match="is not in COCO format"):
         AnnotationFile(path, IMAGES)
 
@@ -156,7 +156,10 @@ def test_a_runs_weights_name_theirs(tmp_path):
 def test_a_run_notes_whether_its_ids_are_cocos(tmp_path, examples):
     coco = content()
     for image in coco["images"]:
-        image["file_name"] = f"{image['id']:012d}.jpg"
+        link = tmp_path / "images" / f"{image['id']:012d}.jpg"
+        link.parent.mkdir(exist_ok=True)
+        link.symlink_to(IMAGES / image["file_name"])
+        image["file_name"] = link.name
     (tmp_path / "instances.json").write_text(json.dumps(coco))
     folders = [CocoFolder(tmp_path), examples]
     assert [d["coco_ids"] for d in data_record(folders, [1.0, 1.0], World().gather)] == [

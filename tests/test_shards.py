@@ -19,10 +19,11 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from picosam2.data.coco import CocoFolder
+from picosam2.data.problems import Problems
 from picosam2.data.records import decode_record, encode_record
 from picosam2.data.rle import check_rle, decode_rle, encode_mask, rle_area, rle_bbox
 from picosam2.data.schema import Rle
-from picosam2.data.shards import Problems, Sample, find_shards, read_shard, writing_shard
+from picosam2.data.shards import Sample, find_shards, read_shard, writing_shard
 from picosam2.data.source import ShardFolder, open_source
 from picosam2.errors import InputError
 from picosam2.examples import EXAMPLES
@@ -344,7 +345,9 @@ def test_a_source_says_what_it_leaves_out(shard, tmp_path, capsys):
     without_json(content)
     damaged = write_members(tmp_path / "d.tar", list(content.items()))
     assert len(open_source(damaged)) == 3
-    assert capsys.readouterr().err == f"left out: coffee in {damaged}: has no .json\n"
+    named, counted = capsys.readouterr().err.splitlines()
+    assert named == f"left out: coffee in {damaged}: has no .json"
+    assert counted == "left out: 1 in all: 1 broken image record"
 
 
 def test_where_there_are_no_shards_one_line_says_so(tmp_path):

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from picosam2.errors import InputError
 from picosam2.runtime.engines import ENGINES
 from picosam2.weights import BUNDLED, DEFAULT_MODEL, DEPRECATED
+
+if TYPE_CHECKING:
+    from picosam2.data.problems import Problems
 
 POSITIVE = click.IntRange(min=1)
 NATURAL = click.IntRange(min=0)
@@ -81,6 +85,28 @@ def _current(_: click.Context, __: click.Parameter, value: str) -> str:
     return ",".join(DEPRECATED.get(name, name) for name in names)
 
 
+@contextlib.contextmanager
+def leaving_out(strict: bool) -> Iterator[Problems]:
+    """Where to note what is left out of the data; what was not said yet is said in the end."""
+    from picosam2.data.problems import Problems
+
+    problems = Problems(strict)
+    try:
+        yield problems
+    finally:
+        problems.say()
+
+
+strict_option = click.option(
+    "--strict", is_flag=True, help="Refuse the first broken photograph or object."
+)
+exif_option = click.option(
+    "--exif",
+    type=click.Choice(["auto", "ignore"]),
+    default="auto",
+    show_default=True,
+    help="auto turns photographs that are annotated upright as EXIF says; ignore turns none.",
+)
 weights_option = click.option(
     "--weights",
     default=DEFAULT_MODEL,

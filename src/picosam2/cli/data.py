@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from picosam2.cli.base import NATURAL, POSITIVE, say
+from picosam2.cli.base import NATURAL, POSITIVE, exif_option, leaving_out, say, strict_option
+from picosam2.errors import InputError
+
+if TYPE_CHECKING:
+    from picosam2.data.header import Exif
 
 FORMATS = ("coco", "lvis", "voc", "sa1b", "masks", "photos")
 PATH = click.Path(path_type=Path)
@@ -34,6 +38,8 @@ def data() -> None:
 @click.option(
     "--per-shard", type=POSITIVE, default=500, show_default=True, help="Photographs a shard."
 )
+@exif_option
+@strict_option
 def import_(
     format: str,
     source: str,
@@ -43,6 +49,8 @@ def import_(
     limit: int | None,
     seed: int,
     per_shard: int,
+    exif: Exif,
+    strict: bool,
 ) -> None:
     """Write the photographs of SRC into new shards.
 
@@ -54,38 +62,47 @@ def import_(
     masks   images/NAME.* with masks/NAME.png or masks/NAME/*.png
     photos  every image file below SRC, without annotation
 
-    What is damaged or does not fit its annotation is left out and named.
+    What is damaged or does not fit its annotation is left out, named, and written to
+    left-out.jsonl beside the shards.
     """  # noqa: D301 (click's mark for lines that stay as they are)
     from picosam2.data.import_run import ImportOptions, import_photographs
-    from picosam2.data.shards import Problems
-    from picosam2.data.source import say_problems
 
-    problems = Problems()
-    options = ImportOptions(split, max_side, limit, seed, per_shard)
-    try:
+    options = ImportOptions(split, max_side, limit, seed, per_shard, exif)
+    with leaving_out(strict) as problems:
         report = import_photographs(format, source, out, options, problems)
-    finally:
-        say_problems(problems)
     say(
         f"{out}: {report.photographs} photographs, {report.objects} objects, {report.shards} shards"
     )
-    _say_left_out(problems.messages, report.vanished, "objects that vanish at this size")
+    if report.vanished:
+        say(f"left out: {report.vanished} objects that vanish at this size")
 
 
 @data.command()
 @click.argument("location")
 @click.option("--json", "json_file", metavar="FILE", help="Write the counts as JSON; - for stdout.")
-def index(location: str, json_file: str | None) -> None:
+@click.option("--decode", is_flag=True, help="Decode every photograph too, which takes longer.")
+@exif_option
+@strict_option
+def index(location: str, json_file: str | None, decode: bool, exif: Exif, strict: bool) -> None:
     """Count what is in LOCATION: shards, one shard, or a folder in COCO format.
 
-    Damaged members of shards are named and counted; they are no error.
+    What is damaged or does not fit is named and counted; it is no error as long as something is
+    left.
     """
-    from picosam2.data.source import ShardFolder, count_annotations, open_source
+    from msgspec import to_builtins
+
+    from picosam2.data.source import count_annotations, leave_out_damaged, open_source
     from picosam2.output import write_json
 
-    source = open_source(location)
-    left_out = source.problems.messages if isinstance(source, ShardFolder) else []
-    counts = count_annotations(source) | {"left_out": left_out}
+    with leaving_out(strict) as problems:
+        source = open_source(location, problems=problems, exif=exif)
+        if decode:
+            leave_out_damaged(source, source.photographs)
+    counts = count_annotations(source)
+    nothing_left = problems.entries and not counts["images"]
+    if nothing_left or (problems.lost_objects() and not counts["objects"]):
+        raise InputError(f"nothing is left of {location}: see what is left out")
+    counts |= {"left_out": problems.counts, "left_out_named": to_builtins(problems.entries)}
     for line in _count_lines(counts):
         # Standard output is for the JSON where that is asked for there.
         click.echo(line, err=json_file == "-")
@@ -107,17 +124,10 @@ def _count_lines(counts: dict[str, Any]) -> list[str]:
         "only boxes": counts["only_boxes"],
         "teacher's answers": counts["teacher_prompts"],
         "soft targets": counts["soft_targets"],
-        "left out": len(counts["left_out"]),
+        "left out": len(counts["left_out_named"]),
         "SHA-256": counts["sha256"],
     }
     return [f"{name:18} {figure}" for name, figure in figures.items()]
-
-
-def _say_left_out(named: list[str], others: int, what: str) -> None:
-    if named:
-        say(f"left out: {len(named)}, named above")
-    if others:
-        say(f"left out: {others} {what}")
 
 
 def _pairs(counts: dict[str, int]) -> str:
@@ -127,19 +137,17 @@ def _pairs(counts: dict[str, int]) -> str:
 @data.command("export")
 @click.argument("shards")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="New folder.")
-def export_(shards: str, out: Path) -> None:
+@exif_option
+@strict_option
+def export_(shards: str, out: Path, exif: Exif, strict: bool) -> None:
     """Write SHARDS (a folder or a .tar) as a folder in COCO format: images/ + instances.json."""
     from picosam2.data.coco_export import export_coco
-    from picosam2.data.shards import Problems
-    from picosam2.data.source import say_problems
 
-    problems = Problems()
-    try:
-        report = export_coco(shards, out, problems)
-    finally:
-        say_problems(problems)
+    with leaving_out(strict) as problems:
+        report = export_coco(shards, out, problems, exif)
     say(f"{out}: {report.photographs} photographs, {report.objects} objects")
-    _say_left_out(problems.messages, report.answers, "teacher's answers, which COCO cannot hold")
+    if report.answers:
+        say(f"left out: {report.answers} teacher's answers, which COCO cannot hold")
 
 
 @data.command()

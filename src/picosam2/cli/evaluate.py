@@ -8,9 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from picosam2.cli.base import NATURAL, POSITIVE, BadInput, say, threads_option, weights_option
+from picosam2.cli.base import (
+    NATURAL,
+    POSITIVE,
+    BadInput,
+    exif_option,
+    leaving_out,
+    say,
+    strict_option,
+    threads_option,
+    weights_option,
+)
 
 if TYPE_CHECKING:
+    from picosam2.data.header import Exif
+    from picosam2.data.problems import Problems
     from picosam2.data.source import Source
 
 PATH = click.Path(path_type=Path)
@@ -36,6 +48,8 @@ PATH = click.Path(path_type=Path)
 @click.option("--peers", default="", help="Of --out: measure these too, comma-separated, or all.")
 @click.option("--workers", type=POSITIVE, default=1, show_default=True, help="Of --out: processes.")
 @threads_option
+@exif_option
+@strict_option
 def evaluate(
     data: str | None,
     coco: Path | None,
@@ -52,6 +66,8 @@ def evaluate(
     peers: str,
     workers: int,
     threads: int,
+    exif: Exif,
+    strict: bool,
 ) -> None:
     """Measure the masks on annotated photographs.
 
@@ -65,30 +81,18 @@ def evaluate(
     if (peers or workers > 1) and out is None:
         raise BadInput("--peers and --workers need --out, a folder that keeps the answers")
     all_weights = _names(weights)
-    source = _open(data, coco, lvis, images, first, all_weights)
     names = _names(protocol)
-    if out is not None:
-        if predictions is not None or threads:
-            raise BadInput("--out goes neither with --predictions nor with --threads")
-        report = _compare(source, all_weights, _names(peers), names, out, limit, seed, workers)
-        for segmenter in report["segmenters"].values():
-            _say_figures(segmenter["protocols"], segmenter["title"])
-        say(f"{out / 'run.json'}: picosam2 report {out} --out FOLDER makes a page of it")
-    else:
-        from picosam2.predictor import Predictor
-
-        if len(all_weights) != 1:
-            raise BadInput("several --weights need --out, a folder that keeps the answers")
-        predictor = Predictor.from_pretrained(all_weights[0], threads=threads)
-        if predictions is not None and limit is not None:
-            raise BadInput("--predictions are scored as a whole: no --limit")
-        if predictions is not None:
-            report = _score_predictions(source, predictions, predictor, names, seed)
+    with leaving_out(strict) as problems:
+        source = _open(data, coco, lvis, images, first, all_weights, problems, exif)
+        if out is not None:
+            if predictions is not None or threads:
+                raise BadInput("--out goes neither with --predictions nor with --threads")
+            report = _compare(source, all_weights, _names(peers), names, out, limit, seed, workers)
+            for segmenter in report["segmenters"].values():
+                _say_figures(segmenter["protocols"], segmenter["title"])
+            say(f"{out / 'run.json'}: picosam2 report {out} --out FOLDER makes a page of it")
         else:
-            from picosam2.evaluation.run import evaluate as run
-
-            report = run(source, names, predictor, limit, seed)
-            _say_figures(report["protocols"])
+            report = _evaluate(source, all_weights, predictions, names, limit, seed, threads)
     if json_file is not None:
         write_json(json_file, report | {"command": sys.argv[1:]})
 
@@ -114,6 +118,8 @@ def _open(
     images: Path | None,
     first: int | None,
     weights: list[str],
+    problems: Problems,
+    exif: Exif,
 ) -> Source:
     from picosam2.data.annotation_file import AnnotationFile
     from picosam2.data.source import open_source
@@ -124,7 +130,7 @@ def _open(
     if data is not None:
         if images is not None or first is not None:
             raise BadInput("--images and --first belong to --coco and --lvis")
-        return open_source(data)
+        return open_source(data, problems=problems, exif=exif)
     if images is None:
         raise BadInput("--coco and --lvis need --images, the folder of the photographs")
     seen: frozenset[int] = frozenset()
@@ -135,13 +141,38 @@ def _open(
         seen |= ids
     annotations = coco or lvis
     assert annotations is not None
-    source = AnnotationFile(annotations, images, first, seen)
+    source = AnnotationFile(annotations, images, first, seen, problems, exif)
     left_out = source.selection
     say(
         f"left out: {left_out['left_out_objects']} objects of {left_out['left_out_photographs']} "
         "photographs, which the weights have seen"
     )
     return source
+
+
+def _evaluate(
+    source: Source,
+    weights: list[str],
+    predictions: Path | None,
+    protocols: list[str],
+    limit: int | None,
+    seed: int,
+    threads: int,
+) -> dict[str, Any]:
+    """One predictor, whose answers are not kept."""
+    from picosam2.evaluation.run import evaluate as run
+    from picosam2.predictor import Predictor
+
+    if len(weights) != 1:
+        raise BadInput("several --weights need --out, a folder that keeps the answers")
+    predictor = Predictor.from_pretrained(weights[0], threads=threads)
+    if predictions is None:
+        report = run(source, protocols, predictor, limit, seed)
+        _say_figures(report["protocols"])
+        return report
+    if limit is not None:
+        raise BadInput("--predictions are scored as a whole: no --limit")
+    return _score_predictions(source, predictions, predictor, protocols, seed)
 
 
 def _compare(

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from picosam2.cli.base import NATURAL, say
+from picosam2.cli.base import NATURAL, exif_option, leaving_out, say, strict_option
 from picosam2.errors import InputError
 from picosam2.export.targets import TARGETS
 from picosam2.weights import DEFAULT_MODEL, FAMILIES, weights_path
+
+if TYPE_CHECKING:
+    from picosam2.data.header import Exif
 
 LOSSY = 3
 MAX_DROP = 1.0
@@ -50,6 +53,8 @@ TITLES = "\n".join(f"  {name:16} {target.title}" for name, target in TARGETS.ite
     help="With --verify: most points of mIoU to lose; beyond, the exit code is 3.",
 )
 @click.option("--seed", type=NATURAL, default=0, show_default=True, help="Of crops and objects.")
+@exif_option
+@strict_option
 @click.option(
     "--accelerator", metavar="NAME", help="ethos-u: Vela's name.  [default: ethos-u55-256]"
 )
@@ -66,6 +71,8 @@ def export(
     verify: str | None,
     max_drop: float | None,
     seed: int,
+    exif: Exif,
+    strict: bool,
     **vela: str | None,
 ) -> None:
     """Export weights to TARGET, run the result beside fp32, and describe it in a JSON file."""
@@ -88,16 +95,17 @@ def export(
     if calibration and not TARGETS[target].int8:
         raise InputError(f"--calibration: {target} is not quantised")
     out = out or Path("exported") / target
-    sidecar = export_model(
-        target,
-        weights_path(weights) if weights in FAMILIES else Path(weights),
-        out,
-        open_source(calibration) if calibration else None,
-        open_source(verify) if verify else None,
-        MAX_DROP if max_drop is None else max_drop,
-        seed,
-        **options,
-    )
+    with leaving_out(strict) as shown, leaving_out(strict) as measured:
+        sidecar = export_model(
+            target,
+            weights_path(weights) if weights in FAMILIES else Path(weights),
+            out,
+            open_source(calibration, problems=shown, exif=exif) if calibration else None,
+            open_source(verify, problems=measured, exif=exif) if verify else None,
+            MAX_DROP if max_drop is None else max_drop,
+            seed,
+            **options,
+        )
     say(describe_export(out, sidecar))
     if not sidecar["verification"]["passed"]:
         say("the loss is beyond what is accepted: calibrate on photographs like yours, or train")

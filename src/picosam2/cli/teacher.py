@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from picosam2.cli.base import POSITIVE, say
+from picosam2.cli.base import POSITIVE, leaving_out, say, strict_option
 from picosam2.labelling.config import EXECUTORS, LabelConfig
 
 DEFAULTS = LabelConfig()
@@ -82,6 +82,7 @@ def join(labels: Path, shards: str, out: str) -> None:
 @click.option(
     "--workers", type=POSITIVE, default=1, show_default=True, help="Teachers, one thread each."
 )
+@strict_option
 def label(
     shards: str,
     teacher: str,
@@ -91,6 +92,7 @@ def label(
     min_stability: float,
     executor: str,
     workers: int,
+    strict: bool,
 ) -> None:
     """Label the photographs of SHARDS (a folder or a .tar) with a teacher.
 
@@ -101,7 +103,8 @@ def label(
     from picosam2.labelling.run import label as run
 
     config = LabelConfig(grid, min_predicted_iou, min_stability)
-    done = run(shards, out, teacher, config, executor, workers)
+    with leaving_out(strict) as problems:
+        done = run(shards, out, teacher, config, executor, workers, problems)
     say(
         f"labels: {out}: {done.photographs} photographs, {done.objects} objects, "
         f"{done.left_out} left out; {done.shards_before} shards were there already"

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from picosam2.cli.base import NATURAL, POSITIVE
+from picosam2.cli.base import NATURAL, POSITIVE, exif_option, leaving_out, strict_option
+
+if TYPE_CHECKING:
+    from picosam2.data.header import Exif
 
 
 @click.command()
@@ -65,6 +69,8 @@ from picosam2.cli.base import NATURAL, POSITIVE
 )
 @click.option("--val", type=click.Path(path_type=Path), help="Folder to validate on now and then.")
 @click.option("--processes", type=POSITIVE, help="Worker processes.  [default: one a core or GPU]")
+@exif_option
+@strict_option
 def train(
     data: tuple[str, ...],
     out: Path,
@@ -79,11 +85,14 @@ def train(
     family: str,
     val: Path | None,
     processes: int | None,
+    exif: Exif,
+    strict: bool,
 ) -> None:
     """Train the network on annotated photographs.
 
     Run the same command again to go on after a stop; another --samples then stretches or shortens
-    the schedule. The result is OUT/weights.safetensors.
+    the schedule. The result is OUT/weights.safetensors; OUT/left-out.jsonl says what of the data
+    is broken.
     """
     from picosam2.model import FAMILIES
     from picosam2.training.config import TrainConfig, parse_prompts, parse_sizes
@@ -101,4 +110,5 @@ def train(
         sampler=sampler,
         model=FAMILIES[family].config(),
     )
-    run_training(data, out, config, Start(init), val, processes)
+    with leaving_out(strict) as problems:
+        run_training(data, out, config, Start(init), val, processes, problems, exif)

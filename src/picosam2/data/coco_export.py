@@ -10,9 +10,12 @@ from typing import Any
 
 from tqdm import tqdm
 
+from picosam2.data.header import Exif
 from picosam2.data.keys import UniqueIds, UniqueKeys
+from picosam2.data.picture import store_picture
+from picosam2.data.problems import BrokenError, Problems
 from picosam2.data.schema import Annotation, ImageInfo
-from picosam2.data.shards import Problems, Sample, find_shards, read_shard
+from picosam2.data.shards import Sample, find_shards, photograph_of, read_shard
 from picosam2.errors import InputError
 from picosam2.files import new_folder
 
@@ -35,7 +38,7 @@ class ExportReport:
     answers: int = 0
 
 
-def export_coco(location: str, out: Path, problems: Problems) -> ExportReport:
+def export_coco(location: str, out: Path, problems: Problems, exif: Exif = "auto") -> ExportReport:
     """Write ``images/`` and ``instances.json``: all of it or nothing.
 
     Ids stay as they are, but where two photographs, objects or classes share one, the later gets a
@@ -44,7 +47,8 @@ def export_coco(location: str, out: Path, problems: Problems) -> ExportReport:
     Args:
         location: folder of shards or one shard, a path or an address.
         out: the folder, new or empty.
-        problems: where to note what is left out.
+        problems: where to note what is left out; ``left-out.jsonl`` in the folder has it.
+        exif: ``ignore`` takes every photograph as it is stored.
 
     Raises:
         InputError: there are no shards, all is damaged, or ``out`` holds something already or
@@ -56,23 +60,34 @@ def export_coco(location: str, out: Path, problems: Problems) -> ExportReport:
     shards = find_shards(location)
     with new_folder(out) as folder:
         (folder / "images").mkdir()
-        for sample in tqdm(_samples(shards, problems), desc="exporting", unit="image", delay=1):
-            assert sample.photograph is not None
+        samples = _samples(shards, problems, exif)
+        for sample in tqdm(samples, desc="exporting", unit="image", delay=1):
             file_name = f"{keys.give(sample.key)}.jpg"
-            (folder / "images" / file_name).write_bytes(sample.photograph.read())
+            encoded = photograph_of(sample).encoded.read()
+            if exif == "ignore":
+                # Whoever reads the folder is not told to ignore what EXIF says.
+                try:
+                    _, encoded = store_picture(sample.record, encoded, None)
+                except BrokenError as error:
+                    problems.add(error.kind, location, sample.key, error)
+                    continue
+            (folder / "images" / file_name).write_bytes(encoded)
             content.add(sample, file_name)
             report.photographs += 1
             report.objects += len(sample.record.annotations)
             report.answers += sum(len(a.teacher) for a in sample.record.annotations)
         if not report.photographs:
             raise InputError(f"no photograph of {location} can be read; {out} is not written")
+        if not report.objects and problems.lost_objects():
+            raise InputError(f"no object of {location} can be read; {out} is not written")
         (folder / "instances.json").write_text(json.dumps(content.as_coco()))
+        problems.write(folder)
     return report
 
 
-def _samples(shards: Iterable[str], problems: Problems) -> Iterator[Sample]:
+def _samples(shards: Iterable[str], problems: Problems, exif: Exif) -> Iterator[Sample]:
     for shard in shards:
-        yield from read_shard(shard, problems)
+        yield from read_shard(shard, problems, exif=exif)
 
 
 class _Content:

@@ -14,13 +14,15 @@ from pathlib import Path
 import fsspec
 from tqdm import tqdm
 
+from picosam2.data.header import Exif
 from picosam2.data.importers import IMPORTERS
 from picosam2.data.importers.candidate import Candidate
 from picosam2.data.keys import UniqueKeys, safe_key
 from picosam2.data.picture import store_picture
+from picosam2.data.problems import BrokenError, Kind, Problems
 from picosam2.data.records import decode_record, encode_record
 from picosam2.data.schema import Record
-from picosam2.data.shards import Problems, writing_shard
+from picosam2.data.shards import writing_shard
 from picosam2.data.storage import is_address, readable
 from picosam2.errors import InputError
 from picosam2.files import new_folder
@@ -56,6 +58,7 @@ class ImportOptions:
         limit: photographs to take; None: all.
         seed: of the choice that ``limit`` makes.
         per_shard: photographs a shard.
+        exif: ``ignore`` takes every photograph as it is stored.
     """
 
     split: str | None = None
@@ -63,6 +66,7 @@ class ImportOptions:
     limit: int | None = None
     seed: int = 0
     per_shard: int = 500
+    exif: Exif = "auto"
 
 
 def import_photographs(
@@ -75,7 +79,7 @@ def import_photographs(
         source: where the photographs are.
         out: folder of the shards, a path or an address.
         options: how to choose and store.
-        problems: where to note what is left out.
+        problems: where to note what is left out; ``left-out.jsonl`` beside the shards has it.
 
     Raises:
         InputError: the source is not in this format, nothing of it could be imported, or ``out``
@@ -85,7 +89,7 @@ def import_photographs(
     prefix = safe_key(options.split or kind)
     with _new_shards(out) as folder:
         with readable(source):
-            found = IMPORTERS[kind](source, options.split, problems)
+            found = IMPORTERS[kind](source, options.split, problems, options.exif)
         chosen = tqdm(_choose(found, options), desc=f"importing {kind}", unit="image", delay=1)
         stored = _store(chosen, source, options.max_side, problems, report)
         for first in stored:
@@ -95,6 +99,9 @@ def import_photographs(
             report.shards += 1
         if not report.shards:
             raise InputError(f"no photograph of {source} could be imported; {out} is not written")
+        if not report.objects and problems.lost_objects():
+            raise InputError(f"no object of {source} could be imported; {out} is not written")
+        problems.write(folder)
     return report
 
 
@@ -138,21 +145,22 @@ def _store(
     keys = UniqueKeys()
     for candidate in candidates:
         try:
-            given, picture, soft = candidate.read()
-            record, encoded = store_picture(given, picture, max_side)
-            # Source files may hold what the schema does not allow, such as ids that are text.
+            given = candidate.read()
+            if given is None:
+                continue
+            record, encoded = store_picture(given.record, given.picture, max_side, given.upright)
             decode_record(encode_record(record))
-        # Decoders and broken annotations raise many kinds of errors.
-        except Exception as error:
-            problems.add(source, candidate.name, _reason(error))
+        except BrokenError as error:
+            problems.add(error.kind, source, candidate.name, error, image=candidate.image_id)
+            continue
+        except InputError:
+            raise
+        # A file may vanish, or be readable for others only.
+        except OSError as error:
+            reason = error.strerror or error
+            problems.add(Kind.MISSING, source, candidate.name, reason, image=candidate.image_id)
             continue
         report.photographs += 1
         report.objects += len(record.annotations)
-        report.vanished += len(given.annotations) - len(record.annotations)
-        yield keys.give(candidate.name), record, encoded, soft
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, KeyError | TypeError | AttributeError):
-        return f"broken annotation: {error!r}"
-    return getattr(error, "strerror", None) or str(error) or repr(error)
+        report.vanished += len(given.record.annotations) - len(record.annotations)
+        yield keys.give(candidate.name), record, encoded, given.soft

@@ -2,13 +2,39 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from pathlib import PurePath
+
+# Signed 64-bit numbers, which JSON of shards has; and the whole numbers that doubles hold exactly,
+# which numbers made from text stay below.
+MAX_NUMBER, TEXT_BITS = 2**63, 53
 
 
 def safe_key(name: str) -> str:
     """The stem of a file's name, with ``_`` for all but letters, digits, ``_`` and ``-``."""
     return re.sub(r"[^A-Za-z0-9_-]", "_", PurePath(name).stem)
+
+
+def as_number(value: object) -> int:
+    """The number that an id stands for: the same for ``1``, ``1.0`` and ``"1"``.
+
+    Other text, such as a UUID, gets a number of its own: 53 bits of its SHA-256.
+
+    Raises:
+        ValueError: it is neither text nor a whole number.
+    """
+    if isinstance(value, str):
+        text = value.strip()
+        if re.fullmatch(r"-?[0-9]{1,18}", text):
+            return int(text)
+        digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+        return int.from_bytes(digest[:7], "big") >> (7 * 8 - TEXT_BITS)
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value // 1:
+        raise ValueError(f"the id {value!r:.40} is neither text nor a whole number")
+    if not -MAX_NUMBER <= value < MAX_NUMBER:
+        raise ValueError(f"the id {value!r:.40} is too large")
+    return int(value)
 
 
 class UniqueKeys:

@@ -13,7 +13,7 @@ from picosam2.data.rle import box_iou, decode_rle, rle_bbox
 from picosam2.data.schema import Annotation, Record, TeacherMask
 from picosam2.data.soft import TILE, decode_tiles
 from picosam2.errors import InputError
-from picosam2.images import open_image
+from picosam2.images import open_image, to_rgb
 
 MIN_TEACHER_IOU = 0.75
 MIN_TEACHER_STABILITY = 0.75
@@ -40,11 +40,13 @@ class Photograph:
         record: its size, names and objects.
         encoded: its JPEG (or any other image) file.
         soft: the tiles of the teacher's logits, where a teacher has labelled it.
+        upright: whether it is annotated as EXIF turns it, and not as it is stored.
     """
 
     record: Record
     encoded: Blob
     soft: Blob | None = None
+    upright: bool = False
 
     @property
     def image_id(self) -> int:
@@ -53,12 +55,12 @@ class Photograph:
 
     @property
     def width(self) -> int:
-        """In pixels, as stored."""
+        """In pixels, as annotated."""
         return self.record.image.width
 
     @property
     def height(self) -> int:
-        """In pixels, as stored."""
+        """In pixels, as annotated."""
         return self.record.image.height
 
     @property
@@ -75,14 +77,14 @@ class Photograph:
     def load(self) -> NDArray[np.uint8]:
         """The pixels, H×W×3 uint8 RGB.
 
-        EXIF rotation is not applied: masks are drawn on the stored pixels.
+        EXIF's rotation is applied where the masks are drawn on the ``upright`` photograph.
 
         Raises:
             InputError: the file is missing or broken, or its size is not the annotated one.
         """
         try:
             with open_image(io.BytesIO(self.encoded.read()), str(self.encoded)) as image:
-                pixels = np.asarray(image.convert("RGB"))
+                pixels = to_rgb(image, self.upright)
         # Pillow's decoders raise OSError, SyntaxError, ValueError and more for damaged files.
         except Exception as error:
             raise InputError(f"cannot read the photograph {self.encoded}: {error}") from None

@@ -1,4 +1,4 @@
-"""COCO's run-length encoding: any segmentation in, one checked compressed RLE out."""
+"""COCO's run-length encoding of masks."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from picosam2.data.schema import Rle
 
 def encode_mask(mask: NDArray[np.bool_]) -> Rle:
     """An H×W mask as RLE."""
-    return _from_coco(coco_mask.encode(np.asfortranarray(mask, dtype=np.uint8)))
+    return rle_from_coco(coco_mask.encode(np.asfortranarray(mask, dtype=np.uint8)))
 
 
 def decode_rle(rle: Rle) -> NDArray[np.bool_]:
     """The H×W mask of an RLE that has been checked."""
-    mask: NDArray[np.bool_] = coco_mask.decode(to_coco(rle)).astype(bool)
+    # A view: pycocotools gives bytes of 0 and 1, and the mask may have 500 million.
+    mask: NDArray[np.bool_] = coco_mask.decode(to_coco(rle)).view(np.bool_)
     return mask
 
 
@@ -41,35 +42,6 @@ def rle_bbox(rle: Rle) -> tuple[float, float, float, float]:
 def box_iou(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> float:
     """IoU of two boxes (x, y, width, height)."""
     return float(coco_mask.iou(np.array([a]), np.array([b]), [0])[0, 0])
-
-
-def parse_segmentation(
-    segmentation: list[list[float]] | dict[str, Any], height: int, width: int
-) -> Rle:
-    """Any COCO segmentation (polygons, RLE, compressed RLE) as one RLE of height×width pixels.
-
-    Polygons are rasterised as pycocotools does it.
-
-    Raises:
-        ValueError: the segmentation is broken or of another size.
-    """
-    if isinstance(segmentation, dict):
-        size, counts = segmentation["size"], segmentation["counts"]
-        if list(size) != [height, width]:
-            raise ValueError(f"a mask of {size} in an image of {[height, width]} rows and columns")
-        if isinstance(counts, list):
-            if sum(counts) != height * width or min(counts) < 0:
-                raise ValueError("the mask's runs do not add up to the image")
-            return _from_coco(coco_mask.frPyObjects(segmentation, height, width))
-        text = counts.decode() if isinstance(counts, bytes) else counts
-        rle = Rle((height, width), text)
-        check_rle(rle, height, width)
-        return rle
-    try:
-        return _from_coco(coco_mask.merge(coco_mask.frPyObjects(segmentation, height, width)))
-    # pycocotools raises anything, Exception itself included, for broken polygons.
-    except Exception as error:
-        raise ValueError(f"broken polygons ({error})") from None
 
 
 def check_rle(rle: Rle, height: int, width: int) -> None:
@@ -102,6 +74,7 @@ def check_rle(rle: Rle, height: int, width: int) -> None:
         raise ValueError("the mask's runs do not add up to the image")
 
 
-def _from_coco(rle: dict[str, Any]) -> Rle:
+def rle_from_coco(rle: dict[str, Any]) -> Rle:
+    """As pycocotools gives it."""
     height, width = rle["size"]
     return Rle((height, width), rle["counts"].decode())

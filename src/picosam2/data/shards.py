@@ -13,16 +13,18 @@ import io
 import re
 import tarfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import IO
+from dataclasses import dataclass
+from typing import IO, Any
 
 import fsspec
 
+from picosam2.data.header import Exif, annotated_upright, read_header
+from picosam2.data.photograph import Photograph
+from picosam2.data.problems import BrokenError, Kind, Problems
 from picosam2.data.records import decode_record, encode_record
 from picosam2.data.schema import Record
 from picosam2.data.storage import base_name, beneath, is_address, readable, writing
 from picosam2.errors import InputError
-from picosam2.images import open_image
 
 PHOTOGRAPH, RECORD, SOFT = "jpg", "json", "soft.png"
 # WebDataset's rule: the key ends at the first dot of the name.
@@ -34,12 +36,21 @@ BLOCK = 512
 
 @dataclass(frozen=True)
 class TarBlob:
-    """The bytes of one member of a tar."""
+    """The bytes of one member of a tar.
+
+    Args:
+        shard: path or address of the tar.
+        name: of the member.
+        offset: of its content, in bytes.
+        size: of its content as far as it is there, in bytes.
+        whole: whether all of it is there.
+    """
 
     shard: str
     name: str
     offset: int
     size: int
+    whole: bool = True
 
     def read(self) -> bytes:
         """All of them."""
@@ -60,27 +71,20 @@ class Sample:
         record: the photograph's facts and objects.
         photograph: its JPEG; None in a file of labels.
         soft: the tiles of the teacher's logits, where there are any.
+        upright: whether it is annotated as EXIF turns the photograph, and not as it is stored.
     """
 
     key: str
     record: Record
     photograph: TarBlob | None
     soft: TarBlob | None = None
+    upright: bool = False
 
 
-@dataclass
-class Problems:
-    """What had to be left out.
-
-    Args:
-        messages: where and why, one line each.
-    """
-
-    messages: list[str] = field(default_factory=list)
-
-    def add(self, shard: str, name: str, reason: object) -> None:
-        """Note that ``name`` in ``shard`` is left out."""
-        self.messages.append(f"{name} in {shard}: {' '.join(str(reason).split())}")
+def photograph_of(sample: Sample) -> Photograph:
+    """What is read of a sample that has a photograph."""
+    assert sample.photograph is not None
+    return Photograph(sample.record, sample.photograph, sample.soft, sample.upright)
 
 
 def find_shards(location: str) -> list[str]:
@@ -127,18 +131,21 @@ def read_meta(shard: str, name: str) -> bytes | None:
     return None
 
 
-def read_shard(shard: str, problems: Problems, photographs: bool = True) -> Iterator[Sample]:
+def read_shard(
+    shard: str, problems: Problems, photographs: bool = True, exif: Exif = "auto"
+) -> Iterator[Sample]:
     """The photographs of a shard, in its order, each checked.
 
     Args:
         shard: path or address of the tar.
         problems: where to note what is left out: a photograph without JSON or the other way round,
-            a damaged one, JSON that is not the schema's, a key that comes twice, and the rest of a
-            shard whose tar structure is damaged.
+            a damaged one, JSON that is not the schema's, a single broken object of it, a key that
+            comes twice, and the rest of a shard whose tar structure is damaged.
         photographs: whether there must be photographs; files of labels have none.
+        exif: ``ignore`` takes every photograph as it is stored.
 
     Raises:
-        InputError: the shard cannot be opened.
+        InputError: the shard cannot be opened, or ``problems`` are refused.
     """
     with readable(shard), fsspec.open(shard, "rb") as stream:
         groups: dict[str, dict[str, TarBlob]] = {}
@@ -147,66 +154,131 @@ def read_shard(shard: str, problems: Problems, photographs: bool = True) -> Iter
                 continue
             match = MEMBER.match(name)
             if match is None:
-                problems.add(shard, name, "has no KEY.extension")
+                problems.add(Kind.MEMBER, shard, name, "has no KEY.extension")
                 continue
             key, extension = match.group(1), match.group(2).lower().replace("jpeg", PHOTOGRAPH)
             if extension in groups.setdefault(key, {}):
-                problems.add(shard, name, "comes twice; the first is taken")
+                problems.add(Kind.DUPLICATE, shard, name, "comes twice; the first is taken")
                 continue
             groups[key][extension] = blob
         for key, blobs in groups.items():
+            reader = _Reader(shard, key, blobs, stream, problems, exif)
             try:
-                yield _checked_sample(key, blobs, stream, photographs)
-            # Pillow and msgspec raise many kinds of errors for damaged content.
-            except Exception as error:
-                problems.add(shard, key, error)
+                sample = reader.sample(photographs)
+            except BrokenError as error:
+                problems.add(error.kind, shard, key, error, **reader.ids)
+                continue
+            yield sample
 
 
 def _members(stream: IO[bytes], shard: str, problems: Problems) -> Iterator[tuple[str, TarBlob]]:
     """Name and place of every file; unlike tarfile, it tells where the structure breaks off."""
+    bounded = Bounded(stream)
+    end = 0
     try:
-        with tarfile.open(fileobj=stream, mode="r:") as tar:
+        with tarfile.open(fileobj=bounded, mode="r:") as tar:  # type: ignore[arg-type]
             for member in tar:
-                if member.isreg():
+                # A size below zero would lead back to a header that was read before.
+                if member.size < 0 or tar.offset <= end:
+                    raise tarfile.ReadError(f"{member.name} has the size {member.size}")
+                end = tar.offset
+                if member.issparse():
+                    problems.add(Kind.MEMBER, shard, member.name, "is a sparse file")
+                elif member.isreg():
                     place = member.offset_data
-                    yield member.name, TarBlob(shard, member.name, place, member.size)
+                    size = max(0, min(member.size, bounded.size - place))
+                    whole = size == member.size
+                    yield member.name, TarBlob(shard, member.name, place, size, whole)
             end = tar.offset
-    except tarfile.TarError as error:
-        problems.add(shard, "the tar", f"{error}; what follows is lost")
+    except InputError:
+        raise
+    # tarfile lets through what its headers' numbers and text raise.
+    except (tarfile.TarError, ValueError, OverflowError, RecursionError, EOFError) as error:
+        problems.add(Kind.SHARD, shard, "the tar", f"{error}; what follows is lost")
         return
-    stream.seek(end)
+    stream.seek(min(end, bounded.size))
     if stream.read(BLOCK) != bytes(BLOCK):
-        size = stream.seek(0, io.SEEK_END)
-        lost = max(0, size - end)
-        problems.add(shard, "the tar", f"damaged at byte {end}: {lost} bytes after it are lost")
+        lost = max(0, bounded.size - end)
+        reason = f"damaged at byte {end}: {lost} bytes after it are lost"
+        problems.add(Kind.SHARD, shard, "the tar", reason)
 
 
-def _checked_sample(
-    key: str, blobs: dict[str, TarBlob], stream: IO[bytes], photographs: bool
-) -> Sample:
-    def content(extension: str) -> bytes:
-        if extension not in blobs:
-            raise ValueError(f"has no .{extension}")
-        stream.seek(blobs[extension].offset)
-        read = stream.read(blobs[extension].size)
-        if len(read) < blobs[extension].size:
-            raise ValueError(f".{extension} is cut off")
-        return read
+class Bounded(io.RawIOBase):
+    """A stream that is never asked for more than it holds, whatever a header says.
 
-    record = decode_record(content(RECORD))
-    if photographs:
-        _check_jpeg(content(PHOTOGRAPH), record)
-    return Sample(key, record, blobs.get(PHOTOGRAPH), blobs.get(SOFT))
+    Python's own files first make room for as many bytes as they are asked for.
+    """
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self.size = stream.seek(0, io.SEEK_END)
+        stream.seek(0)
+
+    def read(self, size: int | None = -1) -> bytes:
+        """At most ``size`` bytes, or all that are left."""
+        left = max(0, self.size - self._stream.tell())
+        return self._stream.read(left if size is None or size < 0 else min(size, left))
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go to a place in the stream, or to its end where it is shorter."""
+        if whence == io.SEEK_SET:
+            if offset < 0:
+                raise ValueError(f"a header leads to byte {offset}")
+            offset = min(offset, self.size)
+        return self._stream.seek(offset, whence)
+
+    def tell(self) -> int:
+        """The place in the stream."""
+        return self._stream.tell()
 
 
-def _check_jpeg(content: bytes, record: Record) -> None:
-    """Header, size and end; decoding it all would take fifty times as long."""
-    with open_image(io.BytesIO(content), "the photograph") as image:
-        size = image.size
-    if size != (record.image.width, record.image.height):
-        raise ValueError(f"the photograph is {size[0]}×{size[1]}, its JSON says otherwise")
-    if content[:2] == b"\xff\xd8" and b"\xff\xd9" not in content[-64:]:
-        raise ValueError("the photograph is cut off")
+class _Reader:
+    """Reads and checks one KEY of an open shard."""
+
+    def __init__(
+        self,
+        shard: str,
+        key: str,
+        blobs: dict[str, TarBlob],
+        stream: IO[bytes],
+        problems: Problems,
+        exif: Exif,
+    ) -> None:
+        self._shard, self._key, self._blobs = shard, key, blobs
+        self._stream, self._problems, self._exif = stream, problems, exif
+        self.ids: dict[str, Any] = {}
+
+    def sample(self, photographs: bool) -> Sample:
+        """The photograph and its objects; broken objects are noted.
+
+        Raises:
+            BrokenError: it cannot be taken.
+        """
+        record = decode_record(self._content(RECORD), self._note)
+        self.ids = {"image": record.image.image_id}
+        upright = False
+        if photographs:
+            image = record.image
+            header = read_header(self._content(PHOTOGRAPH), "the photograph")
+            size = image.width, image.height
+            upright = annotated_upright(header, *size, self._key, self._exif, self._problems)
+        soft = self._blobs.get(SOFT)
+        if soft is not None and not soft.whole:
+            raise BrokenError(Kind.TEACHER, f".{SOFT} is cut off")
+        return Sample(self._key, record, self._blobs.get(PHOTOGRAPH), soft, upright)
+
+    def _note(self, error: BrokenError, ids: dict[str, Any]) -> None:
+        self._problems.add(error.kind, self._shard, self._key, error, **ids)
+
+    def _content(self, extension: str) -> bytes:
+        kind = Kind.IMAGE if extension == RECORD else Kind.MISSING
+        if extension not in self._blobs:
+            raise BrokenError(kind, f"has no .{extension}")
+        blob = self._blobs[extension]
+        if not blob.whole:
+            raise BrokenError(Kind.DAMAGED, f".{extension} is cut off")
+        self._stream.seek(blob.offset)
+        return self._stream.read(blob.size)
 
 
 class ShardWriter:

@@ -9,8 +9,9 @@ from typing import Any
 
 from tqdm import tqdm
 
-from picosam2.data.annotation_file import find_photograph
-from picosam2.data.coco import coco_format, group_annotations
+from picosam2.data.coco import names_of
+from picosam2.data.coco_file import coco_format, parse_coco
+from picosam2.data.places import find_photograph
 from picosam2.errors import InputError
 from picosam2.files import new_folder
 
@@ -50,9 +51,11 @@ def rebuild_split(name: str, annotations: Path, images: Path, out: Path) -> tupl
     except OSError as error:
         raise InputError(f"cannot read {annotations}: {error.strerror}") from None
     with coco_format(annotations):
-        coco = json.loads(content)
+        coco = parse_coco(content)
         by_id = {image["id"]: image for image in coco["images"]}
-        by_image = group_annotations(coco)
+        by_image: dict[int, list[Any]] = {}
+        for annotation in coco["annotations"]:
+            by_image.setdefault(annotation["image_id"], []).append(annotation)
         missing = [i for i in split["image_ids"] if i not in by_id]
         if missing:
             raise InputError(
@@ -60,7 +63,7 @@ def rebuild_split(name: str, annotations: Path, images: Path, out: Path) -> tupl
                 f"{split['annotation_file']} of {split['of']}"
             )
         chosen = [by_id[i] for i in split["image_ids"]]
-        places = [find_photograph(images, image) for image in chosen]
+        places = [find_photograph(images, *names_of(image)) for image in chosen]
     with new_folder(out) as folder:
         (folder / "images").mkdir()
         for place in tqdm(places, desc="copying", unit="photograph", delay=2):
@@ -74,7 +77,7 @@ def rebuild_split(name: str, annotations: Path, images: Path, out: Path) -> tupl
                 for image, place in zip(chosen, places, strict=True)
             ],
             "annotations": [a for image in chosen for a in by_image.get(image["id"], [])],
-            "categories": coco.get("categories", []),
+            "categories": coco["categories"],
         }
         (folder / "instances.json").write_text(json.dumps(subset))
     return len(chosen), len(subset["annotations"])

@@ -71,6 +71,8 @@ def compare(
     """
     protocols = find_protocols(protocols)
     groups = choose_objects(folder, limit, seed)
+    folder.problems.say()
+    folder.problems.write(out)
     setting = {"data": folder.digest, "objects": objects_digest(groups), "seed": seed}
     segmenters: dict[str, Any] = {}
     described = {}

@@ -10,9 +10,9 @@ import msgspec
 import numpy as np
 from tqdm import tqdm
 
-from picosam2.data.rle import parse_segmentation
 from picosam2.data.schema import Annotation
-from picosam2.data.source import Source
+from picosam2.data.segmentation import parse_segmentation
+from picosam2.data.source import Source, leave_out_damaged
 from picosam2.errors import InputError
 from picosam2.evaluation.answers import Answer, answer_photograph, score_answers
 from picosam2.evaluation.metrics import mean_interval
@@ -57,6 +57,7 @@ def score_predictions(
     groups: Groups = []
     theirs, ours = [], []
     segmenter = PredictorSegmenter(predictor)
+    leave_out_damaged(folder, [p for p in folder if p.image_id in waiting])
     empty = unanswered = 0
     for photograph in tqdm(folder, desc="scoring", unit="photograph", delay=2):
         objects = [a for a in photograph.objects if not a.iscrowd]

@@ -14,7 +14,7 @@ from picosam2.data.annotation_file import AnnotationFile
 from picosam2.data.photograph import Photograph
 from picosam2.data.rle import rle_area
 from picosam2.data.schema import Annotation
-from picosam2.data.source import Source
+from picosam2.data.source import Source, leave_out_damaged
 from picosam2.errors import InputError
 from picosam2.evaluation.answers import Result, answer_photograph, score_answers
 from picosam2.evaluation.metrics import summarise
@@ -29,11 +29,20 @@ Groups = list[tuple[Photograph, list[Annotation]]]
 def choose_objects(folder: Source, limit: int | None, seed: int) -> Groups:
     """The objects that are not crowds and have a pixel, grouped by photograph.
 
-    ``limit`` keeps the first N after a seeded shuffle of all objects.
+    ``limit`` keeps the first N after a seeded shuffle of all objects. Photographs that were chosen
+    are decoded once; those that cannot be are noted and taken out of the folder, as if they had
+    never been there.
 
     Raises:
-        InputError: there are none.
+        InputError: there are none, or something is broken and the folder's ``problems`` are strict.
     """
+    groups = _choose(folder, limit, seed)
+    while leave_out_damaged(folder, (photograph for photograph, _ in groups)):
+        groups = _choose(folder, limit, seed)
+    return groups
+
+
+def _choose(folder: Source, limit: int | None, seed: int) -> Groups:
     objects = [
         (index, annotation)
         for index, photograph in enumerate(folder)
@@ -41,7 +50,8 @@ def choose_objects(folder: Source, limit: int | None, seed: int) -> Groups:
         if not annotation.iscrowd and mask_area(annotation)
     ]
     if not objects:
-        raise InputError(f"{folder.location} has no object with a mask to measure")
+        left_out = f": {len(folder.problems.entries)} left out" if folder.problems.entries else ""
+        raise InputError(f"{folder.location} has no object with a mask to measure{left_out}")
     if limit is not None:
         order = np.random.default_rng(seed).permutation(len(objects))
         objects = [objects[i] for i in sorted(order[:limit])]
@@ -143,6 +153,7 @@ def describe_measurement(
             "sha256": folder.digest,
             "masks": sorted({a.source or "teacher" for _, group in groups for a in group}),
             "objects_sha256": objects_digest(groups),
+            "left_out": folder.problems.counts,
             **(folder.selection if isinstance(folder, AnnotationFile) else {}),
         },
         "limit": limit,

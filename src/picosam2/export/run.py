@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from picosam2.data.coco import CocoFolder
+from picosam2.data.problems import write_left_out
 from picosam2.data.source import Source
 from picosam2.examples import EXAMPLES
 from picosam2.export.artefact import Job
@@ -66,6 +67,7 @@ def export_model(
             "sha256": source.digest,
             "crops": len(crops),
             "seed": seed,
+            "left_out": source.problems.counts,
         }
     with new_folder(out) as folder:
         artefact = function(Job(weights, crops, folder), **options)
@@ -79,6 +81,8 @@ def export_model(
             verified["passed"] = verified["drop"] <= max_drop
         facts |= {"verification": verified, "commit": git_commit()}
         facts["versions"] = versions("numpy", "torch", "onnxruntime")
+        left_out = [source.problems for source in (calibration, verification) if source]
+        write_left_out(folder, [entry for problems in left_out for entry in problems.entries])
         sidecar = write_sidecar(artefact, weights, **facts)
         content: dict[str, Any] = json.loads(sidecar.read_text())
     return content

@@ -12,9 +12,9 @@ from pathlib import Path
 import msgspec
 from tqdm import tqdm
 
+from picosam2.data.problems import Problems
 from picosam2.data.schema import Annotation, Record
 from picosam2.data.shards import (
-    Problems,
     Sample,
     find_shards,
     read_meta,
@@ -126,8 +126,8 @@ def _read(shard: str, photographs: bool = True) -> Iterator[Sample]:
     """Every sample; labels are not silently thinned out, so a damaged one is refused."""
     problems = Problems()
     yield from read_shard(shard, problems, photographs)
-    if problems.messages:
-        raise InputError(f"damaged: {problems.messages[0]}")
+    if problems.entries:
+        raise InputError(f"damaged: {problems.entries[0]}")
 
 
 @contextmanager

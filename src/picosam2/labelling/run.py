@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 
 import fsspec
 from tqdm import tqdm
 
+from picosam2.data.problems import Problems
 from picosam2.data.shards import find_shards, list_photographs
 from picosam2.data.storage import base_name, beneath, exists, is_address, readable
 from picosam2.errors import InputError
 from picosam2.labelling.config import LabelConfig
 from picosam2.labelling.executors import find_executor
+from picosam2.labelling.left_out import gather_left_out
 from picosam2.labelling.record import keep_record, make_record
 from picosam2.labelling.shard import Job
 
@@ -24,7 +25,7 @@ class Outcome:
     Args:
         photographs: labelled by it.
         objects: of these, known or found.
-        left_out: photographs that could not be labelled.
+        left_out: photographs and objects that could not be labelled.
         shards_before: shards that were there already.
     """
 
@@ -35,13 +36,19 @@ class Outcome:
 
 
 def label(
-    source: str, out: str, teacher: str, config: LabelConfig, executor: str, workers: int
+    source: str,
+    out: str,
+    teacher: str,
+    config: LabelConfig,
+    executor: str,
+    workers: int,
+    problems: Problems,
 ) -> Outcome:
     """Label the shards of ``source`` into ``out``; what is there already is not done again.
 
     Shards are written whole and depend on nothing but their input, so that a run may be killed and
-    started again, and several may work on one output. What has to be left out is said on standard
-    error, shard by shard.
+    started again, and several may work on one output. ``left-out.jsonl`` beside the labels says
+    what had to be left out, by this run or before.
 
     Args:
         source: folder of shards or one shard, a path or an address.
@@ -50,16 +57,17 @@ def label(
         config: of the search for unknown objects.
         executor: a name in ``EXECUTORS``.
         workers: teachers at work at the same time, one thread each.
+        problems: where to note what this run leaves out.
 
     Raises:
-        InputError: bad input, ``out`` holds other labels, or a worker died.
+        InputError: bad input, nothing left to label, ``out`` holds other labels, or a worker died.
     """
     shards = find_shards(source)
     # Workers on a cluster have folders of their own to be in.
     out = out if is_address(out) else _path(out)
     if _path(out) in {_path(shard).rpartition("/")[0] for shard in shards}:
         raise InputError(f"{out} holds the shards themselves: give another --out")
-    jobs = [Job(shard, beneath(out, base_name(shard))) for shard in shards]
+    jobs = [Job(shard, beneath(out, base_name(shard)), problems.strict) for shard in shards]
     todo = [job for job in jobs if not exists(job.target)]
     ready = {job.source for job in jobs} - {job.source for job in todo}
     keep_record(out, make_record(teacher, config), bool(ready))
@@ -83,11 +91,13 @@ def label(
     labelled = find_executor(executor)(todo, teacher, config, workers, progress)
     with bar:
         for done, left_out in enumerate(labelled, start=1):
-            outcome.left_out += len(left_out.messages)
-            for message in left_out.messages:
-                bar.write(f"left out: {message}", file=sys.stderr)
+            outcome.left_out += len(left_out)
+            problems.extend(left_out)
             if not local:
                 bar.total = round(outcome.photographs / done * len(todo))
+    gather_left_out(out, [job.target for job in jobs])
+    if not outcome.photographs and problems.entries:
+        raise InputError(f"no photograph of {source} can be labelled")
     return outcome
 
 

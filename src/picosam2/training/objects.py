@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from picosam2.data.photograph import is_sure
+from picosam2.data.photograph import Photograph, is_sure
+from picosam2.data.problems import Kind
 from picosam2.data.schema import Annotation
 from picosam2.data.soft import TILE
-from picosam2.data.source import Source
+from picosam2.data.source import Source, note_damaged
 from picosam2.errors import InputError
 from picosam2.masks import extent_centre
 from picosam2.training.mipmaps import ALIGN, Mipmaps
@@ -83,7 +84,7 @@ class TrainingObjects:
 
 
 def load_objects(folders: list[Source], weights: list[float], seed: int) -> TrainingObjects:
-    """Decode the folders' photographs and masks.
+    """Decode the folders' photographs and masks; what cannot be is noted and left out.
 
     Args:
         folders: where the photographs are.
@@ -91,7 +92,8 @@ def load_objects(folders: list[Source], weights: list[float], seed: int) -> Trai
         seed: for the draw of the clicks.
 
     Raises:
-        InputError: a photograph cannot be read, or no object is annotated.
+        InputError: no object is annotated, or something is broken and the folders' ``problems``
+            are strict.
     """
     rng = np.random.default_rng(seed)
     photographs = [(p, k) for k, folder in enumerate(folders) for p in folder]
@@ -100,13 +102,21 @@ def load_objects(folders: list[Source], weights: list[float], seed: int) -> Trai
     for index, (photograph, k) in enumerate(
         tqdm(photographs, desc="decoding photographs", unit="image", mininterval=1)
     ):
-        images.put(index, photograph.load())
-        tiles = photograph.soft_tiles()
+        try:
+            pixels, tiles = photograph.load(), photograph.soft_tiles()
+        except InputError as error:
+            # Its place stays empty, and no object leads there.
+            note_damaged(folders[k], photograph, error)
+            continue
+        images.put(index, pixels)
         for annotation in photograph.objects:
             if annotation.iscrowd:
                 continue
             mask = photograph.mask(annotation).astype(np.uint8)
             if cv2.countNonZero(mask) < MIN_AREA:
+                continue
+            if annotation.soft is not None and annotation.soft.tile >= len(tiles):
+                _note_lost_tile(folders[k], photograph, annotation)
                 continue
             row, cut = _describe(mask, rng)
             rows.append((index, photograph.native_scale, *row))
@@ -138,6 +148,14 @@ def load_objects(folders: list[Source], weights: list[float], seed: int) -> Trai
         tile_square=np.array([square for _, square, _ in soft]),
         teacher_share=np.array([iou for _, _, iou in soft]),
     )
+
+
+def _note_lost_tile(source: Source, photograph: Photograph, annotation: Annotation) -> None:
+    """Note an object whose logits its photograph does not have."""
+    image = photograph.record.image
+    reason = "its soft target is not among those of its photograph"
+    ids = {"image": image.image_id, "annotation": annotation.id}
+    source.problems.add(Kind.TEACHER, source.location, image.file_name, reason, **ids)
 
 
 def _soft_target(

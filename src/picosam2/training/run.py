@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from picosam2.data.header import Exif
+from picosam2.data.problems import Problems
 from picosam2.data.source import Source, open_source
 from picosam2.errors import InputError
 from picosam2.output import write_json
@@ -32,6 +34,8 @@ def run_training(
     start: Start,
     val: Path | None,
     processes: int | None,
+    problems: Problems | None = None,
+    exif: Exif = "auto",
 ) -> None:
     """Train, or go on with the run in ``out``.
 
@@ -43,6 +47,8 @@ def run_training(
         val: folder to validate on.
         processes: worker processes; one a core (or GPU) when None. Under ``torchrun`` it has
             started them, and each opens its own part of the data.
+        problems: where to note what is left out of the data; ``left-out.jsonl`` in ``out`` has it.
+        exif: ``ignore`` takes every photograph as it is stored.
 
     Raises:
         InputError: bad options or data, or ``out`` holds a run of other data or with another
@@ -60,7 +66,8 @@ def run_training(
     if config.batch % count:
         raise InputError(f"--batch {config.batch} cannot be split over {count} processes")
     world.join()
-    folders, shares = parse_data(data, world)
+    problems = Problems() if problems is None else problems
+    folders, shares = parse_data(data, world, problems, exif)
     config = replace(config, model=start.config(config.model))
     run = {
         "config": config.to_dict(),
@@ -69,20 +76,27 @@ def run_training(
         "data": data_record(folders, shares, world.gather),
     }
     earlier = _earlier_starts(out, run) if (out / STATE_FILE).is_file() else []
+    first = world.rank == 0
+    validator = (
+        Validator(open_source(val, problems=problems, exif=exif), out) if val and first else None
+    )
+    objects = load_objects(folders, shares, config.seed)
+    for entries in world.gather(problems.entries):
+        problems.extend(entries)
     this = {
         "versions": versions("torch", "numpy", "opencv-python-headless", "pycocotools"),
         "commit": git_commit(),
         "processor": platform.processor() or platform.machine(),
         "processes": count,
+        "left_out": problems.counts,
     }
-    first = world.rank == 0
-    validator = Validator(open_source(val), out) if val and first else None
-    objects = load_objects(folders, shares, config.seed)
     taught = any(world.gather(bool(objects.teacher_share.any())))
     if config.loss != "supervised" and not taught:
         message = "needs a teacher's labels: picosam2 label makes them"
         raise InputError(f"--loss {config.loss} {message}")
     if first:
+        problems.say()
+        problems.write(out)
         write_json(out / RECORD_FILE, {**run, "starts": [*earlier, this]})
     options = RunOptions(out, start)
     if torchrun:
@@ -92,12 +106,16 @@ def run_training(
         launch(objects, config, options, validator, count)
 
 
-def parse_data(data: tuple[str, ...], world: World) -> tuple[list[Source], list[float]]:
+def parse_data(
+    data: tuple[str, ...], world: World, problems: Problems, exif: Exif = "auto"
+) -> tuple[list[Source], list[float]]:
     """This process's folders, and their shares in the samples.
 
     Args:
         data: ``DIR`` or ``DIR:SHARE``; without shares they are as the folders' objects.
         world: says which part of each folder to open.
+        problems: where to note what is left out.
+        exif: ``ignore`` takes every photograph as it is stored.
 
     Raises:
         InputError: a share is no positive number, or a folder is missing or broken or has no
@@ -108,7 +126,7 @@ def parse_data(data: tuple[str, ...], world: World) -> tuple[list[Source], list[
     if any(given) and not all(given):
         raise InputError("give every --data a share (DIR:SHARE) or none")
     if not any(given):
-        folders = [_open_part(name, world) for name in data]
+        folders = [_open_part(name, world, problems, exif) for name in data]
         objects = [sum(len(p.objects) for p in folder) for folder in folders]
         return folders, [float(sum(world.gather(count))) for count in objects]
     try:
@@ -117,11 +135,11 @@ def parse_data(data: tuple[str, ...], world: World) -> tuple[list[Source], list[
         raise InputError(f"a share must be a number: {' '.join(data)}") from None
     if not all(0 < share < float("inf") for share in shares):
         raise InputError(f"a share must be above 0: {' '.join(data)}")
-    return [_open_part(folder, world) for folder, _, _ in parts], shares
+    return [_open_part(folder, world, problems, exif) for folder, _, _ in parts], shares
 
 
-def _open_part(location: str, world: World) -> Source:
-    source = open_source(location, world.part)
+def _open_part(location: str, world: World, problems: Problems, exif: Exif) -> Source:
+    source = open_source(location, world.part, problems, exif)
     if not min(world.gather(len(source))):
         message = f"has nothing for some of the {world.size} processes"
         raise InputError(f"{location} {message}: take fewer, or smaller shards (--per-shard)")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from picosam2.data.header import Exif
 from picosam2.data.importers.candidate import Candidate
 from picosam2.data.importers.coco import find_coco
 from picosam2.data.importers.lvis import find_lvis
@@ -15,10 +16,10 @@ from picosam2.data.importers.masks import find_masks
 from picosam2.data.importers.photos import find_photos
 from picosam2.data.importers.sa1b import find_sa1b
 from picosam2.data.importers.voc import find_voc
-from picosam2.data.shards import Problems
+from picosam2.data.problems import Problems
 
-# Of the source, its split (None: not given), and where to note what is left out.
-Importer = Callable[[str, str | None, Problems], Iterable[Candidate]]
+# Of the source, its split (None: not given), where to note what is left out, and what EXIF is for.
+Importer = Callable[[str, str | None, Problems, Exif], Iterable[Candidate]]
 
 IMPORTERS: dict[str, Importer] = {
     "coco": find_coco,

@@ -17,11 +17,13 @@ class Found(NamedTuple):
         record: its facts and objects.
         picture: the bytes of its file, or its pixels.
         soft: the tiles of a teacher's logits, where there are any.
+        upright: whether EXIF has to turn the picture; where it has pixels, it is turned already.
     """
 
     record: Record
     picture: Picture
     soft: bytes | None = None
+    upright: bool = False
 
 
 @dataclass(frozen=True)
@@ -30,8 +32,11 @@ class Candidate:
 
     Args:
         name: of its file in the source; its stem becomes the key in the shard.
-        read: reads it; whatever it raises is the reason to leave the photograph out.
+        read: reads it; None where it is noted already why it cannot be taken. Whatever it raises
+            is the reason to leave the photograph out.
+        image_id: of the photograph in the source, as far as it is known.
     """
 
     name: str
-    read: Callable[[], Found]
+    read: Callable[[], Found | None]
+    image_id: int | None = None

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-from picosam2.data.coco import category_names, coco_format, group_annotations, image_record
+from picosam2.data.coco import CocoReader, shown_name
+from picosam2.data.coco_file import Entry, read_coco_file
+from picosam2.data.header import Exif
 from picosam2.data.importers.candidate import Candidate, Found
-from picosam2.data.shards import Problems
+from picosam2.data.problems import Problems
 from picosam2.errors import InputError
 
 
-def find_coco(source: str, split: str | None, problems: Problems) -> list[Candidate]:
+def find_coco(
+    source: str, split: str | None, problems: Problems, exif: Exif = "auto"
+) -> list[Candidate]:
     """``images/`` + ``instances.json``, or ``annotations/instances_SPLIT.json`` + ``SPLIT/``.
 
     Raises:
@@ -21,9 +23,9 @@ def find_coco(source: str, split: str | None, problems: Problems) -> list[Candid
     """
     folder = Path(source)
     if is_plain_folder(folder):
-        return list_images(folder / "instances.json", folder / "images", problems, split)
+        return list_images(folder / "instances.json", folder / "images", problems, split, exif)
     annotations, split = find_annotations(folder, "instances_", split)
-    return list_images(annotations, folder / split, problems, split)
+    return list_images(annotations, folder / split, problems, split, exif)
 
 
 def is_plain_folder(folder: Path) -> bool:
@@ -52,38 +54,37 @@ def find_annotations(folder: Path, prefix: str, split: str | None) -> tuple[Path
 
 
 def list_images(
-    annotation_file: Path, images: Path, problems: Problems, split: str | None
+    annotation_file: Path, images: Path, problems: Problems, split: str | None, exif: Exif
 ) -> list[Candidate]:
     """The images of an annotation file.
 
     Args:
         annotation_file: in COCO's or LVIS's format.
         images: the folder that the file names start from.
-        problems: where to note annotations that belong to no image.
+        problems: where to note what cannot be taken.
         split: of images that do not name their own.
+        exif: ``ignore`` takes every photograph as it is stored.
 
     Raises:
         InputError: the file is not in COCO's format.
     """
-    with coco_format(annotation_file):
-        coco = json.loads(annotation_file.read_bytes())
-        annotations, categories = group_annotations(coco), category_names(coco)
-        found = []
-        for image in coco["images"]:
-            own = annotations.get(image["id"], [])
-            read = partial(_read, {"split": split} | image, own, categories, images)
-            found.append(Candidate(str(image.get("file_name") or image["coco_url"]), read))
-        for image_id in annotations.keys() - {image["id"] for image in coco["images"]}:
-            lost = f"{len(annotations[image_id])} annotations"
-            problems.add(str(annotation_file), lost, f"there is no image {image_id}")
-    return found
+    file = read_coco_file(annotation_file, problems)
+    file.note_orphans(problems)
+    objects = file.objects_by_image()
+    file.images = {number: {"split": split} | entry for number, entry in file.images.items()}
+    reader = CocoReader(file, images, problems, exif)
+    return [
+        Candidate(
+            shown_name(file, entry).replace("\\", "/"),
+            partial(_read, reader, number, objects.get(number, [])),
+            number,
+        )
+        for number, entry in file.images.items()
+    ]
 
 
-def _read(
-    image: dict[str, Any],
-    annotations: list[dict[str, Any]],
-    categories: dict[int, str],
-    images: Path,
-) -> Found:
-    record = image_record(image, annotations, categories)
-    return Found(record, (images / record.image.file_name).read_bytes())
+def _read(reader: CocoReader, number: int, objects: list[Entry]) -> Found | None:
+    photograph = reader.photograph(number, objects)
+    if photograph is None:
+        return None
+    return Found(photograph.record, photograph.encoded.read(), upright=photograph.upright)

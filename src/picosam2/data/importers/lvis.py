@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from picosam2.data.header import Exif
 from picosam2.data.importers.candidate import Candidate
 from picosam2.data.importers.coco import find_annotations, find_coco, is_plain_folder, list_images
-from picosam2.data.shards import Problems
+from picosam2.data.problems import Problems
 
 
-def find_lvis(source: str, split: str | None, problems: Problems) -> list[Candidate]:
+def find_lvis(
+    source: str, split: str | None, problems: Problems, exif: Exif = "auto"
+) -> list[Candidate]:
     """``lvis_v1_SPLIT.json`` with the folders of COCO's splits, or this project's layout.
 
     Raises:
@@ -17,6 +20,6 @@ def find_lvis(source: str, split: str | None, problems: Problems) -> list[Candid
     """
     folder = Path(source)
     if is_plain_folder(folder):
-        return find_coco(source, split, problems)
+        return find_coco(source, split, problems, exif)
     annotations, _ = find_annotations(folder, "lvis_v1_", split)
-    return list_images(annotations, folder, problems, None)
+    return list_images(annotations, folder, problems, None, exif)

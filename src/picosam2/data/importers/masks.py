@@ -7,18 +7,20 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
+from picosam2.data.header import Exif
 from picosam2.data.importers.candidate import Candidate, Found
-from picosam2.data.importers.objects import mask_annotation
+from picosam2.data.importers.objects import mask_annotation, read_mask_picture
 from picosam2.data.importers.photos import image_files
-from picosam2.data.picture import read_upright
+from picosam2.data.picture import read_picture
+from picosam2.data.problems import BrokenError, Kind, Problems
 from picosam2.data.schema import ImageInfo, Record
-from picosam2.data.shards import Problems
 from picosam2.errors import InputError
 
 
-def find_masks(source: str, split: str | None, problems: Problems) -> list[Candidate]:
+def find_masks(
+    source: str, split: str | None, problems: Problems, exif: Exif = "auto"
+) -> list[Candidate]:
     """The photographs of ``images/``; each must have a mask, and each mask a photograph.
 
     Raises:
@@ -32,35 +34,43 @@ def find_masks(source: str, split: str | None, problems: Problems) -> list[Candi
     names = {path.stem for path in photographs}
     for path in sorted(masks.iterdir()):
         if (path.is_dir() or path.suffix == ".png") and path.stem not in names:
-            problems.add(str(masks), path.name, "no photograph of this name")
+            problems.add(Kind.ORPHAN, masks, path.name, "no photograph of this name")
     return [
-        Candidate(path.name, partial(_read, path, masks, number, split))
+        Candidate(path.name, partial(_read, path, masks, number, split, exif, problems), number)
         for number, path in enumerate(photographs, start=1)
     ]
 
 
-def _read(path: Path, masks: Path, image_id: int, split: str | None) -> Found:
+def _read(
+    path: Path, masks: Path, image_id: int, split: str | None, exif: Exif, problems: Problems
+) -> Found:
     one, several = masks / f"{path.stem}.png", masks / path.stem
     files = [one] if one.is_file() else sorted(several.glob("*.png"))
     if not files:
-        raise ValueError(f"has no masks/{one.name} and no masks/{path.stem}/*.png")
+        raise BrokenError(Kind.MASK, f"has no masks/{one.name} and no masks/{path.stem}/*.png")
     # A mask is drawn on what people see: the upright photograph.
-    picture, (width, height) = read_upright(path)
-    annotations = []
+    picture, size = read_picture(path, exif)
+    annotations, broken = [], []
     for number, file in enumerate(files, start=1):
-        mask = _read_mask(file)
-        if mask.shape != (height, width):
-            size = f"{mask.shape[1]}×{mask.shape[0]}"
-            raise ValueError(f"is {width}×{height}, its mask {file.name} is {size}")
+        try:
+            mask = _read_mask(file, size)
+        except BrokenError as error:
+            broken.append((number, error))
+            continue
         if mask.any():
             annotations.append(mask_annotation(image_id, number, mask))
-    info = ImageInfo(image_id, width, height, path.name, split=split)
+    if len(broken) == len(files):
+        # Without any mask it would be a photograph without objects, which it is not.
+        raise broken[0][1]
+    for number, reason in broken:
+        problems.add(reason.kind, masks, path.name, reason, image=image_id, annotation=number)
+    info = ImageInfo(image_id, *size, path.name, split=split)
     return Found(Record(info, annotations), picture)
 
 
-def _read_mask(path: Path) -> NDArray[np.bool_]:
+def _read_mask(path: Path, size: tuple[int, int]) -> NDArray[np.bool_]:
     """H×W; object is what is above half, or not zero in masks of 0 and 1 and in palettes."""
-    with Image.open(path) as image:
+    with read_mask_picture(path, size) as image:
         has_numbers = image.mode in ("1", "P")
         is_grey = has_numbers or image.mode == "L" or image.mode.startswith("I")
         values = np.asarray(image if is_grey else image.convert("L"))
@@ -69,5 +79,7 @@ def _read_mask(path: Path) -> NDArray[np.bool_]:
         return values > 0
     half = 127 if top <= 255 else 32767
     if top <= half:
-        raise ValueError(f"its mask {path.name} has values up to {top}: give 0 and 255, or 0 and 1")
+        raise BrokenError(
+            Kind.MASK, f"its mask {path.name} has values up to {top}: give 0 and 255, or 0 and 1"
+        )
     return values > half

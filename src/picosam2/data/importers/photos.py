@@ -5,10 +5,11 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
+from picosam2.data.header import Exif
 from picosam2.data.importers.candidate import Candidate, Found
-from picosam2.data.picture import read_upright
+from picosam2.data.picture import read_picture
+from picosam2.data.problems import Problems
 from picosam2.data.schema import ImageInfo, Record
-from picosam2.data.shards import Problems
 from picosam2.errors import InputError
 
 # HEIC is listed although Pillow cannot read it: such files are then named, not passed over.
@@ -16,7 +17,9 @@ SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", "
 SUFFIXES |= {".heic", ".heif", ".ppm", ".pgm"}
 
 
-def find_photos(source: str, split: str | None, _problems: Problems) -> list[Candidate]:
+def find_photos(
+    source: str, split: str | None, _problems: Problems, exif: Exif = "auto"
+) -> list[Candidate]:
     """Every image file below a folder, sorted.
 
     Raises:
@@ -26,7 +29,11 @@ def find_photos(source: str, split: str | None, _problems: Problems) -> list[Can
     if not folder.is_dir():
         raise InputError(f"no folder {folder}: give a folder of photographs")
     return [
-        Candidate(path.relative_to(folder).as_posix(), partial(_read, path, folder, number, split))
+        Candidate(
+            path.relative_to(folder).as_posix(),
+            partial(_read, path, folder, number, split, exif),
+            number,
+        )
         for number, path in enumerate(image_files(folder), start=1)
     ]
 
@@ -42,7 +49,7 @@ def image_files(folder: Path) -> list[Path]:
     )
 
 
-def _read(path: Path, folder: Path, image_id: int, split: str | None) -> Found:
-    picture, (width, height) = read_upright(path)
+def _read(path: Path, folder: Path, image_id: int, split: str | None, exif: Exif) -> Found:
+    picture, (width, height) = read_picture(path, exif)
     name = path.relative_to(folder).as_posix()
     return Found(Record(ImageInfo(image_id, width, height, name, split=split), []), picture)

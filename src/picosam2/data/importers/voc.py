@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
+from picosam2.data.header import Exif, annotated_upright, read_header
 from picosam2.data.importers.candidate import Candidate, Found
-from picosam2.data.importers.objects import mask_annotation
+from picosam2.data.importers.objects import mask_annotation, mask_size, read_mask_picture
+from picosam2.data.problems import BrokenError, Kind, Problems
 from picosam2.data.schema import ImageInfo, Record
-from picosam2.data.shards import Problems
 from picosam2.errors import InputError
 
 # In VOC's own order: numbers 1 to 20.
@@ -41,7 +41,9 @@ CLASSES = (
 BACKGROUND, VOID = 0, 255
 
 
-def find_voc(source: str, split: str | None, _problems: Problems) -> list[Candidate]:
+def find_voc(
+    source: str, split: str | None, problems: Problems, exif: Exif = "auto"
+) -> list[Candidate]:
     """The photographs that have a ``SegmentationObject``, or those of a split's list.
 
     Raises:
@@ -55,8 +57,9 @@ def find_voc(source: str, split: str | None, _problems: Problems) -> list[Candid
         names = sorted(path.stem for path in (folder / "SegmentationObject").glob("*.png"))
     else:
         names = _names_of(folder / "ImageSets" / "Segmentation", split)
+    read = partial(_read, folder, split=split, exif=exif, problems=problems)
     return [
-        Candidate(f"{name}.jpg", partial(_read, folder, name, number, split))
+        Candidate(f"{name}.jpg", partial(read, name, number), number)
         for number, name in enumerate(names, start=1)
     ]
 
@@ -69,28 +72,32 @@ def _names_of(folder: Path, split: str) -> list[str]:
     return lists[split].read_text().split()
 
 
-def _read(folder: Path, name: str, image_id: int, split: str | None) -> Found:
+def _read(
+    folder: Path, name: str, image_id: int, *, split: str | None, exif: Exif, problems: Problems
+) -> Found:
     photograph = folder / "JPEGImages" / f"{name}.jpg"
-    objects = _numbers(folder / "SegmentationObject" / f"{name}.png")
+    header = read_header(photograph, photograph.name)
+    object_file = folder / "SegmentationObject" / f"{name}.png"
+    size = mask_size(object_file)
+    upright = annotated_upright(header, *size, photograph.name, exif, problems)
+    objects = _numbers(object_file, size)
     class_file = folder / "SegmentationClass" / f"{name}.png"
-    classes = _numbers(class_file) if class_file.is_file() else np.zeros_like(objects)
-    if classes.shape != objects.shape:
-        raise ValueError("its SegmentationClass and SegmentationObject have different sizes")
+    classes = _numbers(class_file, size) if class_file.is_file() else np.zeros_like(objects)
     annotations = []
     for number in np.unique(objects).tolist():
         if number not in (BACKGROUND, VOID):
             mask = objects == number
             annotations.append(mask_annotation(image_id, number, mask, *_class(classes[mask])))
-    height, width = objects.shape
-    info = ImageInfo(image_id, width, height, photograph.name, split=split)
-    return Found(Record(info, annotations), photograph.read_bytes())
+    info = ImageInfo(image_id, *size, photograph.name, split=split)
+    return Found(Record(info, annotations), photograph.read_bytes(), upright=upright)
 
 
-def _numbers(path: Path) -> NDArray[np.uint8]:
+def _numbers(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
     """The palette's numbers, H×W uint8, not its colours."""
-    with Image.open(path) as image:
+    with read_mask_picture(path, size) as image:
         if image.mode not in ("P", "L"):
-            raise ValueError(f"{path.parent.name}/{path.name} has colours instead of numbers")
+            name = f"{path.parent.name}/{path.name}"
+            raise BrokenError(Kind.MASK, f"{name} has colours instead of numbers")
         return np.asarray(image)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from picosam2.data.shards import Problems
+from picosam2.data.problems import LeftOut
 from picosam2.labelling.config import LabelConfig
 from picosam2.labelling.shard import Job
 
@@ -17,7 +17,7 @@ class Executor(Protocol):
 
     def __call__(
         self, jobs: list[Job], teacher: str, config: LabelConfig, workers: int, progress: Progress
-    ) -> Iterator[Problems]:
+    ) -> Iterator[list[LeftOut]]:
         """Give what was left out of each shard as it is done.
 
         Args:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, wait
 from typing import TYPE_CHECKING
 
-from picosam2.data.shards import Problems
+from picosam2.data.problems import LeftOut
 from picosam2.labelling.config import LabelConfig
 from picosam2.labelling.shard import Job, label_shard
 from picosam2.processes import SPAWN, worker_pool
@@ -23,7 +23,7 @@ POLL_SECONDS = 0.5
 
 def label_locally(
     jobs: list[Job], teacher: str, config: LabelConfig, workers: int, progress: Progress
-) -> Iterator[Problems]:
+) -> Iterator[list[LeftOut]]:
     """Label shards on this machine; see ``Executor``.
 
     Raises:
@@ -56,7 +56,7 @@ def _start_worker(teacher: str, config: LabelConfig, counts: SimpleQueue[int]) -
     _teacher_name, _config, _counts = teacher, config, counts
 
 
-def _label(job: Job) -> Problems:
+def _label(job: Job) -> list[LeftOut]:
     global _teacher
     # Not when the worker starts: there, a missing teacher would only break the pool.
     _teacher = _teacher or load_teacher(_teacher_name)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import ray
 from ray.util import ActorPool
 
-from picosam2.data.shards import Problems
+from picosam2.data.problems import LeftOut
 from picosam2.errors import InputError
 from picosam2.labelling.config import LabelConfig
 from picosam2.labelling.shard import Job, label_shard
@@ -28,7 +28,7 @@ class Labeller:
         self._name, self._config = teacher, config
         self._teacher: Teacher | None = None
 
-    def label(self, job: Job) -> tuple[Problems, list[int]]:
+    def label(self, job: Job) -> tuple[list[LeftOut], list[int]]:
         """Label one shard; also the numbers of objects of its photographs."""
         # Not in __init__, whose errors arrive as the death of the actor.
         self._teacher = self._teacher or load_teacher(self._name)
@@ -38,7 +38,7 @@ class Labeller:
 
 def label_with_ray(
     jobs: list[Job], teacher: str, config: LabelConfig, workers: int, progress: Progress
-) -> Iterator[Problems]:
+) -> Iterator[list[LeftOut]]:
     """Label shards on the cluster of ``$RAY_ADDRESS``, or on a Ray of its own; see ``Executor``.
 
     Progress comes shard by shard. Each actor takes a GPU where the cluster has any that the
