@@ -7,14 +7,13 @@ from typing import Any
 
 import click
 
-from picosam2.cli.base import NATURAL, POSITIVE, say
+from picosam2.cli.base import NATURAL, PATH, POSITIVE, Group, say
 
 FORMATS = ("coco", "lvis", "voc", "sa1b", "masks", "photos")
-PATH = click.Path(path_type=Path)
 SPLITS = ("val2017", "train2017")
 
 
-@click.group()
+@click.group(cls=Group)
 def data() -> None:
     """Bring photographs and masks into shards, look into them, take them out."""
 
@@ -126,7 +125,7 @@ def _pairs(counts: dict[str, int]) -> str:
 
 @data.command("export")
 @click.argument("shards")
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="New folder.")
+@click.option("--out", required=True, type=PATH, help="New folder.")
 def export_(shards: str, out: Path) -> None:
     """Write SHARDS (a folder or a .tar) as a folder in COCO format: images/ + instances.json."""
     from picosam2.data.coco_export import export_coco
@@ -162,7 +161,7 @@ def split(name: str, annotations: Path, images: Path, out: Path) -> None:
 @data.command()
 @click.argument("dataset", type=click.Choice(["coco"]))
 @click.option("--split", type=click.Choice(SPLITS), default=SPLITS[0], show_default=True)
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder.")
+@click.option("--out", required=True, type=PATH, help="Folder.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be fetched.")
 def download(dataset: str, split: str, out: Path, dry_run: bool) -> None:
     """Fetch COCO's photographs and annotations, check and unpack them.

@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from picosam2.cli.base import NATURAL, POSITIVE, BadInput, say, threads_option, weights_option
+from picosam2.cli.base import NATURAL, PATH, POSITIVE, BadInput, say, threads_option, weights_option
 
 if TYPE_CHECKING:
     from picosam2.data.source import Source
-
-PATH = click.Path(path_type=Path)
 
 
 @click.command("eval")

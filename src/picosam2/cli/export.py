@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from picosam2.cli.base import NATURAL, say
+from picosam2.cli.base import NATURAL, PATH, say
 from picosam2.errors import InputError
 from picosam2.export.targets import TARGETS
 
@@ -27,7 +27,7 @@ TITLES = "\n".join(f"  {name:16} {target.title}" for name, target in TARGETS.ite
 )
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=PATH,
     show_default="exported/TARGET",
     help="The new folder.",
 )

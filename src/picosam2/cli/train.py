@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from picosam2.cli.base import NATURAL, POSITIVE
+from picosam2.cli.base import NATURAL, PATH, POSITIVE
 
 
 @click.command()
@@ -18,7 +18,7 @@ from picosam2.cli.base import NATURAL, POSITIVE
     metavar="DIR[:SHARE]",
     help="Folder in COCO format, and its share of the samples (default: by its objects). Repeat.",
 )
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder of the run.")
+@click.option("--out", required=True, type=PATH, help="Folder of the run.")
 @click.option("--samples", type=POSITIVE, default=300_000, show_default=True, help="Crops to see.")
 @click.option("--batch", type=POSITIVE, default=32, show_default=True, help="Crops a step.")
 @click.option(
@@ -49,10 +49,8 @@ from picosam2.cli.base import NATURAL, POSITIVE
     help="supervised; or, with labels by picosam2 label: paper, released or soft.",
 )
 @click.option("--seed", type=NATURAL, default=0, show_default=True)
-@click.option(
-    "--init", type=click.Path(path_type=Path), help="Weights to start from (safetensors)."
-)
-@click.option("--val", type=click.Path(path_type=Path), help="Folder to validate on now and then.")
+@click.option("--init", type=PATH, help="Weights to start from (safetensors).")
+@click.option("--val", type=PATH, help="Folder to validate on now and then.")
 @click.option("--processes", type=POSITIVE, help="Worker processes.  [default: one a core or GPU]")
 def train(
     data: tuple[str, ...],

@@ -31,6 +31,18 @@ def model_path(name: str | Path) -> Path:
     return FOLDER / MODELS[name] if name in MODELS else Path(name)
 
 
+def check_name(name: str | Path) -> None:
+    """Refuse what is neither a bundled model's name nor looks like a file.
+
+    Raises:
+        InputError: it has no suffix and is not there.
+    """
+    if name not in MODELS and not Path(name).suffix and not Path(name).exists():
+        near = [known for known in MODELS if known == str(name).lower()]
+        hint = f"did you mean {near[0]}?" if near else f"choose from {', '.join(MODELS)}"
+        raise InputError(f"there are no weights {name}: {hint} Or give a file")
+
+
 def trained_on(name: str | Path) -> tuple[frozenset[int], bool]:
     """Ids of the COCO photographs that weights were trained on; LVIS's are the same.
 
