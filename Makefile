@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Compiling modules that are never imported would take a fifth of the time and space.
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt
 
-.PHONY: demo test test-export lint weights report edge clean
+.PHONY: demo test test-export edge-tools lint weights report edge clean
 
 demo: .venv/installed
 	$(BIN)/picosam2 segment src/picosam2/examples/images/astronaut.jpg --point 398,427 --out demo
@@ -12,8 +12,12 @@ demo: .venv/installed
 test: .venv/developing lint
 	$(BIN)/python -m pytest
 
-# Every export target, for real: the tools take 8 GB and some minutes, once.
-test-export: .venv/edge
+# The environments of the tools that cannot share .venv: 4 GB, once; run it again after a stop.
+edge-tools: .venv/edge
+	$(BIN)/python scripts/edge_tools.py
+
+# Every export target, for real.
+test-export: edge-tools
 	$(BIN)/python -m pytest -m edge -n 0 tests/test_edge.py
 
 lint: .venv/developing
@@ -45,7 +49,7 @@ report: .venv/developing
 # machine should do nothing else.
 TARGETS := onnx onnx-int8 openvino openvino-int8 litert litert-int8 executorch executorch-int8 \
 	ethos-u imx500 c-array
-edge: .venv/edge $(TARGETS:%=exported/%/done)
+edge: edge-tools $(TARGETS:%=exported/%/done)
 	$(BIN)/picosam2 fit exported --json docs/results/edge.json
 	$(BIN)/python scripts/fill_tables.py
 

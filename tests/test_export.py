@@ -204,19 +204,53 @@ def test_an_environment_is_made_once_however_many_want_it(tmp_path, monkeypatch)
     with ThreadPoolExecutor(2) as pool:
         first, second = pool.map(environment.prepare, ["litert", "litert"])
     assert first == second == folder()
-    assert len(made) == 3
+    packages = (environment.ISOLATED / "litert.txt").read_text().split()
+    assert len(made) == len(set(made)) == 1 + len(packages)
+    assert "torch==" in made[1], "first of all: what needs it must not bring another build"
+
+
+def test_a_stopped_installation_goes_on_where_it_was(tmp_path, monkeypatch):
+    """The network fails after ten packages: these are not installed again."""
+    installed, lasts = [], 10
+
+    def pip(command, doing, **variables):
+        (folder / "bin").mkdir(parents=True, exist_ok=True)
+        (folder / "bin" / "python").touch()
+        if "pip" in command:
+            if len(installed) == lasts:
+                raise InputError("no network")
+            installed.append(command[-1])
+
+    monkeypatch.setenv("PICOSAM2_CACHE", str(tmp_path))
+    monkeypatch.setattr(environment, "run_tool", pip)
+    folder = environment.environment_folder("imx500")
+    with pytest.raises(InputError, match="no network"):
+        environment.prepare("imx500")
+    assert not environment.is_ready("imx500")
+    lasts = None
+    environment.prepare("imx500")
+    assert environment.is_ready("imx500")
+    packages = (environment.ISOLATED / "imx500.txt").read_text().split()
+    assert sorted(installed) == sorted(packages)
 
 
 def test_an_environment_whose_python_is_gone_is_made_again(tmp_path, monkeypatch):
-    def fail(command, doing, **variables):
-        raise InputError("no network")
+    def make(command, doing, **variables):
+        made.append(doing)
+        (folder / "bin").mkdir(parents=True, exist_ok=True)
+        (folder / "bin" / "python").touch()
 
+    made: list[str] = []
     monkeypatch.setenv("PICOSAM2_CACHE", str(tmp_path))
-    monkeypatch.setattr(environment, "run_tool", fail)
-    for _ in range(2):
-        with pytest.raises(InputError, match="no network"):
-            environment.prepare("imx500")
-    assert not [path for path in (tmp_path / "environments").iterdir() if path.is_dir()]
+    monkeypatch.setattr(environment, "run_tool", make)
+    folder = environment.environment_folder("imx500")
+    environment.prepare("imx500")
+    whole, made = made, []
+    environment.prepare("imx500")
+    assert made == [], "it was ready"
+    (folder / "bin" / "python").unlink()
+    environment.prepare("imx500")
+    assert made == whole
 
 
 @pytest.mark.parametrize("content", ["{}", "[]", '{"target": "nope"}', "not json"])

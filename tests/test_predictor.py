@@ -183,7 +183,13 @@ def test_bad_prompts_are_refused(predictor, cat, prompt, message):
 
 @pytest.mark.parametrize(
     "image",
-    [np.zeros((4, 4, 3)), np.zeros((4, 4), np.uint8), np.zeros((0, 4, 3), np.uint8), "photo.jpg"],
+    [
+        np.zeros((4, 4, 2)),
+        np.zeros(4),
+        np.zeros((0, 4, 3), np.uint8),
+        np.zeros((4, 4, 3), complex),
+        "photo.jpg",
+    ],
 )
 def test_bad_images_are_refused(predictor, image):
     with pytest.raises(ValueError, match="image must"):

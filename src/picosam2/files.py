@@ -1,4 +1,4 @@
-"""Files and folders that are written whole or not at all."""
+"""Files and folders that are written whole or not at all; devices and pipes are written to."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ import glob
 import os
 import shutil
 import socket
+import stat
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from picosam2.errors import InputError
 
@@ -17,11 +20,24 @@ from picosam2.errors import InputError
 def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary name beside ``path``; rename it to ``path`` when the block succeeds.
 
+    Where ``path`` is a link, what it points to is replaced and the link stays. A device, a pipe or
+    what is open as standard output is not replaced: it gets the content when the block succeeds.
+
     Raises:
         InputError: the path is a folder, cannot be written, or the disk is full.
     """
     if path.name in ("", "..") or path.is_dir():
         raise InputError(f"cannot write {path}: it is a folder, give a file")
+    try:
+        with _streaming(path) if _is_stream(path) else _renaming(path) as temporary:
+            yield temporary
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror or error}") from None
+
+
+@contextlib.contextmanager
+def _renaming(path: Path) -> Iterator[Path]:
+    path = path.resolve()
     here = f".{path.name}.{socket.gethostname()}."
     temporary = path.with_name(f"{here}{os.getpid()}.tmp")
     try:
@@ -29,11 +45,43 @@ def replacing(path: Path) -> Iterator[Path]:
         _remove_leftovers(path.parent, here)
         yield temporary
         temporary.replace(path)
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror or error}") from None
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
+
+
+@contextlib.contextmanager
+def _streaming(path: Path) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as folder:
+        # Its name's end tells some writers the format.
+        temporary = Path(folder) / path.name
+        yield temporary
+        with temporary.open("rb") as content, _open_stream(path) as stream:
+            shutil.copyfileobj(content, stream)
+
+
+def _is_stream(path: Path) -> bool:
+    """Whether a path is something to write into and not a file to replace."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return False
+    return not stat.S_ISREG(found.st_mode) or _standard_stream(found) is not None
+
+
+def _open_stream(path: Path) -> IO[bytes]:
+    number = _standard_stream(path.stat())
+    # A file that the shell has opened is written on from where it is.
+    return path.open("wb") if number is None else os.fdopen(os.dup(number), "wb")
+
+
+def _standard_stream(found: os.stat_result) -> int | None:
+    """The number of standard output or error where a path leads to it, as /dev/stdout does."""
+    for number in (1, 2):
+        with contextlib.suppress(OSError):
+            if os.path.samestat(found, os.fstat(number)):
+                return number
+    return None
 
 
 @contextlib.contextmanager

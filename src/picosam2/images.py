@@ -10,31 +10,31 @@ from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from picosam2.errors import InputError
+from picosam2.levels import Range
+from picosam2.pixels import to_rgb
 
 MAX_PIXELS = 500_000_000
 
 
-def load_image(path: str | Path) -> NDArray[np.uint8]:
-    """Read a photograph.
-
-    EXIF rotation is applied; CMYK, palette, grey and 16-bit images are converted; transparent
-    pixels are laid on white.
+def load_image(path: str | Path, value_range: Range | None = None) -> NDArray[np.uint8]:
+    """Read a photograph, upright, as :func:`picosam2.pixels.to_rgb` converts it.
 
     Args:
         path: a file in any format that Pillow reads, at most 500 megapixels.
+        value_range: the values that become black and white.
 
     Returns:
         H×W×3 uint8 RGB.
 
     Raises:
-        InputError: the file is missing, not an image, truncated or too large.
+        InputError: the file is missing, not an image, truncated or too large; the range is empty.
     """
     try:
         with open_image(path, str(path)) as image:
-            return to_rgb(image)
+            return to_rgb(image, value_range=value_range, name=str(path), consume=True)
     except FileNotFoundError:
         raise InputError(f"no such file: {path}") from None
     except InputError:
@@ -72,24 +72,3 @@ def open_image(source: str | Path | IO[bytes], name: str) -> Iterator[Image.Imag
             raise InputError(f"{name} is not an image, or of a kind not read here") from None
         finally:
             Image.MAX_IMAGE_PIXELS = limit
-
-
-def to_rgb(image: Image.Image, upright: bool = True) -> NDArray[np.uint8]:
-    """A PIL image of any mode as H×W×3 uint8 RGB, with its EXIF rotation applied if ``upright``."""
-    if upright:
-        image = ImageOps.exif_transpose(image)
-    if image.mode.startswith("I") or image.mode == "F":
-        return np.repeat(_to_8_bit(np.asarray(image))[..., None], 3, axis=-1)
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        background = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(background, image)
-    return np.asarray(image.convert("RGB"))
-
-
-def _to_8_bit(grey: NDArray[np.generic]) -> NDArray[np.uint8]:
-    """16-bit grey by its high byte; values already within 0..255 stay as they are."""
-    values = grey.astype(np.float64)
-    if values.max() > 255:
-        values = values / 257
-    return np.rint(values).clip(0, 255).astype(np.uint8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,6 +12,9 @@ from scipy import ndimage
 
 COLOUR = (64, 224, 255)
 MAX_SIDE = 4096
+DIMMED, TINTED = 0.55, 0.72
+# Of the photograph, on the way to a smaller one.
+_STRIP_PIXELS = 2**20
 
 
 def draw_overlay(
@@ -33,19 +37,27 @@ def draw_overlay(
     """
     scale = min(1.0, MAX_SIDE / max(image.shape[:2]))
     if scale < 1:
-        size = tuple(max(1, round(n * scale)) for n in image.shape[1::-1])
-        image = np.asarray(Image.fromarray(image).resize(size, reducing_gap=2.0))
-        mask = np.asarray(Image.fromarray(mask).resize(size, Image.Resampling.NEAREST))
+        height, width = (max(1, round(n * scale)) for n in image.shape[:2])
+        shown = _reduce(image, (width, height))
+        rows, columns = (
+            ((np.arange(count) + 0.5) * (full / count)).astype(np.intp)
+            for count, full in zip((height, width), mask.shape, strict=True)
+        )
+        mask = mask[np.ix_(rows, columns)]
         point, box = ([n * scale for n in p] if p is not None else None for p in (point, box))
-    longer = max(image.shape[:2])
+    else:
+        shown = image.copy()
+    longer = max(shown.shape[:2])
     line = max(1, round(longer / 400))
-    tinted = image.astype(np.float32)
-    tinted[~mask] *= 0.55
-    tinted[mask] = 0.72 * tinted[mask] + 0.28 * np.array(colour, np.float32)
-    grown = ndimage.binary_dilation(mask, iterations=line)
-    shrunk = ndimage.binary_erosion(mask, iterations=line, border_value=1)
-    tinted[grown & ~shrunk] = colour
-    picture = Image.fromarray(np.rint(tinted).astype(np.uint8))
+    outline = _outline(mask, line)
+    values = np.arange(256)
+    dimmed = np.rint(DIMMED * values).astype(np.uint8)
+    for channel, of_mask in enumerate(colour):
+        plane = shown[..., channel]
+        tinted = np.rint(TINTED * values + (1 - TINTED) * of_mask).astype(np.uint8)
+        plane[...] = np.where(mask, tinted[plane], dimmed[plane])
+        plane[outline] = of_mask
+    picture = Image.fromarray(shown)
     draw = ImageDraw.Draw(picture)
     if box is not None:
         draw.rectangle(tuple(box), outline="white", width=line)
@@ -55,3 +67,34 @@ def draw_overlay(
         outer = (x - radius, y - radius, x + radius, y + radius)
         draw.ellipse(outer, fill=(255, 64, 64), outline="white", width=max(1, round(radius / 3)))
     return picture
+
+
+def _reduce(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """The image at a smaller width and height, each pixel the mean of those it covers."""
+    width, height = size
+    scale = len(image) / height
+    step = max(1, int(_STRIP_PIXELS / (image.shape[1] * scale)))
+    result = np.empty((height, width, 3), np.uint8)
+    for top in range(0, height, step):
+        bottom = min(top + step, height)
+        first, last = math.floor(top * scale), min(len(image), math.ceil(bottom * scale))
+        box = (0, top * scale - first, image.shape[1], min(bottom * scale, last) - first)
+        strip = Image.fromarray(image[first:last])
+        reduced = strip.resize((width, bottom - top), Image.Resampling.BOX, box)
+        result[top:bottom] = np.asarray(reduced)
+    return result
+
+
+def _outline(mask: NDArray[np.bool_], line: int) -> NDArray[np.bool_]:
+    """What lies within ``line`` pixels of the mask's edge; the image's border is none."""
+    around = tuple(
+        slice(max(0, part.start - line), part.stop + line)
+        for part in ndimage.find_objects(mask.view(np.uint8), 1)[0] or (slice(0, 0), slice(0, 0))
+    )
+    grown, shrunk = (
+        extreme(mask[around], size=2 * line + 1, mode="nearest")
+        for extreme in (ndimage.maximum_filter, ndimage.minimum_filter)
+    )
+    edge = np.zeros_like(mask)
+    edge[around] = grown & ~shrunk
+    return edge

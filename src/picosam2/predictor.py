@@ -14,7 +14,8 @@ from threadpoolctl import ThreadpoolController
 
 from picosam2.boxes import BoxConfig
 from picosam2.errors import InputError
-from picosam2.images import to_rgb
+from picosam2.levels import Range
+from picosam2.pixels import array_to_rgb, to_rgb
 from picosam2.prompt import BOX_PADDING, Crop, box_crop, click_crops, cut, paste, paste_mask
 from picosam2.readings import (
     Reading,
@@ -104,25 +105,27 @@ class Predictor:
         """
         return cls(open_runtime(weights, engine, threads))
 
-    def set_image(self, image: NDArray[np.uint8] | Image.Image) -> None:
+    def set_image(
+        self, image: NDArray[Any] | Image.Image, value_range: Range | None = None
+    ) -> None:
         """Choose the image that the next prompts are about.
 
         Args:
-            image: H×W×3 uint8 RGB, or a PIL image of any mode (its EXIF rotation is applied).
+            image: H×W×3 uint8 RGB, which is not copied; or H×W×3 or H×W of any real number type; or
+                a PIL image of any mode (its EXIF rotation is applied). Values of more than 8 bits
+                are shown as :func:`picosam2.levels.find_levels` says.
+            value_range: the values that become black and white, instead.
 
         Raises:
-            ValueError: the array has another shape or type.
+            ValueError: the array has another shape or type, or the range is empty.
         """
         if isinstance(image, Image.Image):
-            image = to_rgb(image)
-        if not isinstance(image, np.ndarray) or image.dtype != np.uint8:
-            kind = image.dtype if isinstance(image, np.ndarray) else type(image).__name__
-            raise InputError(
-                f"the image must be an H×W×3 uint8 RGB array or a PIL image, not {kind}"
-            )
-        if image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
-            raise InputError(f"the image must have the shape H×W×3, not {image.shape}")
-        self._image = image
+            self._image = to_rgb(image, value_range=value_range)
+        elif isinstance(image, np.ndarray):
+            self._image = array_to_rgb(image, value_range)
+        else:
+            kind = type(image).__name__
+            raise InputError(f"the image must be an array or a PIL image, not {kind}")
 
     def predict(
         self,
@@ -170,7 +173,9 @@ class Predictor:
                 readings = self._read_click(*point, count)
             readings += [readings[-1]] * (count - len(readings))
             draw: Callable[..., NDArray[Any]] = paste if return_logits else paste_mask
-            masks = np.stack([draw(r.logits, r.crop, size) for r in readings])
+            masks = np.empty((count, *size), np.float32 if return_logits else bool)
+            for reading, mask in zip(readings, masks, strict=True):
+                draw(reading.logits, reading.crop, size, out=mask)
             low = (LOW_RESOLUTION, LOW_RESOLUTION)
             low_logits = np.stack([paste(r.logits, r.crop, size, low) for r in readings])
         return masks, np.array([r.score for r in readings], np.float32), low_logits
@@ -247,14 +252,20 @@ def check_point(
     if point_coords is None:
         raise InputError("give a prompt: one point or one box")
     points = _numbers(point_coords, "point_coords")
-    if points.shape != (1, 2):
+    if points.ndim != 2 or points.shape[1] != 2 or not len(points):
         raise InputError(
-            f"point_coords must have the shape 1×2, not {points.shape}: "
-            "several points are not supported yet"
+            "point_coords must have the shape 1×2, [[x, y]], not "
+            f"{'×'.join(map(str, points.shape)) or 'a single number'}"
         )
+    if len(points) > 1:
+        raise InputError(f"{len(points)} points are given: several points are not supported yet")
     labels = _numbers([1] if point_labels is None else point_labels, "point_labels")
-    if labels.shape != (1,) or labels[0] not in (0, 1):
-        raise InputError("point_labels must be one label for each point, 1 or 0")
+    if labels.shape != (1,):
+        raise InputError(f"point_labels must be one label for each point, not {labels.tolist()}")
+    if labels[0] not in (0, 1):
+        raise InputError(
+            f"point_labels must be 1 (on the object) or 0 (not on it), not {labels[0]:g}"
+        )
     if labels[0] == 0:
         raise InputError("a negative click is not supported yet: give one point with label 1")
     x, y = points[0].tolist()
@@ -272,8 +283,9 @@ def check_box(box: ArrayLike, width: int, height: int) -> tuple[float, ...]:
         InputError: it is empty, outside the image, or not four finite numbers.
     """
     corners = _numbers(box, "box")
-    if corners.size != 4:
-        raise InputError(f"box must be x0, y0, x1, y1, not {corners.size} numbers")
+    if corners.shape not in ((4,), (1, 4)):
+        shape = "×".join(map(str, corners.shape)) or "a single number"
+        raise InputError(f"box must be four numbers, x0, y0, x1, y1, not {shape}")
     x0, y0, x1, y1 = corners.reshape(4).tolist()
     if x1 <= x0 or y1 <= y0:
         raise InputError(

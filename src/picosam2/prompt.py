@@ -158,6 +158,7 @@ def paste(
     crop: Crop,
     image_size: tuple[int, int],
     output_size: tuple[int, int] | None = None,
+    out: NDArray[np.float32] | None = None,
 ) -> NDArray[np.float32]:
     """Put a crop's logits back into the image: the inverse of :func:`cut`.
 
@@ -166,24 +167,30 @@ def paste(
         crop: where the crop lies.
         image_size: H, W of the image in pixels.
         output_size: h, w of the result, which always spans the whole image; H, W when None.
+        out: h×w float32 to write to.
 
     Returns:
         h×w float32; ``OUTSIDE_LOGIT`` where the crop does not reach.
     """
     size = output_size or image_size
-    result = np.full(size, OUTSIDE_LOGIT, np.float32)
+    result = np.empty(size, np.float32) if out is None else out
+    result.fill(OUTSIDE_LOGIT)
     for rows, columns, values in _paste_blocks(logits, crop, image_size, size):
         result[rows, columns] = values
     return result
 
 
 def paste_mask(
-    logits: NDArray[np.float32], crop: Crop, image_size: tuple[int, int], threshold: float = 0.0
+    logits: NDArray[np.float32],
+    crop: Crop,
+    image_size: tuple[int, int],
+    out: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.bool_]:
-    """As :func:`paste`, then ``> threshold``: H×W bool, without the whole image in float."""
-    result = np.zeros(image_size, bool)
+    """As :func:`paste`, then ``> 0``: H×W bool, without the whole image in float."""
+    result = np.empty(image_size, bool) if out is None else out
+    result.fill(False)
     for rows, columns, values in _paste_blocks(logits, crop, image_size, image_size):
-        result[rows, columns] = values > threshold
+        result[rows, columns] = values > 0
     return result
 
 

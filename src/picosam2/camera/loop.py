@@ -21,14 +21,18 @@ class Summary:
         frames: that were read.
         found: those with a mask.
         times: of the network in the sensor, in ms, where they are known.
+        needed: frames until the prompt is answered for the first time.
     """
 
+    needed: int
     frames: int = 0
     found: int = 0
     times: list[float] = field(default_factory=list)
 
     def __str__(self) -> str:
         text = f"{self.frames} frames, {self.found} with the object found"
+        if not self.found:
+            text += f": the first answer comes with frame {self.needed}, play more"
         if self.times:
             text += f"; {statistics.median(self.times):.1f} ms in the sensor (median)"
         return text
@@ -62,7 +66,7 @@ def run(
         frames: stop after so many.
         recorder: writes each frame down.
     """
-    summary = Summary()
+    summary = Summary(session.first_answer)
     shown, mask = None, None
     try:
         for frame in islice(drive(camera, session), frames):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from picosam2.camera.base import Frame
 from picosam2.camera.session import Session
 from picosam2.errors import InputError
-from picosam2.files import replacing
+from picosam2.output import save_png
 from picosam2.overlay import draw_overlay
 
 
@@ -54,9 +54,8 @@ class Recorder:
         region = session.region
         corners = (region.x, region.y, region.x + region.width, region.y + region.height)
         shown = np.zeros(picture.shape[:2], bool) if mask is None else mask
-        with replacing(self._folder / f"{number:06d}.png") as temporary:
-            overlay = draw_overlay(picture, shown, box=[scale * value for value in corners])
-            overlay.save(temporary, format="PNG")
+        overlay = draw_overlay(picture, shown, box=[scale * value for value in corners])
+        save_png(overlay, self._folder / f"{number:06d}.png")
 
     def close(self) -> None:
         """Close the JSON file."""

@@ -14,6 +14,9 @@ from PIL import Image
 from picosam2.camera.base import SETTLE_FRAMES, Frame
 from picosam2.errors import InputError
 from picosam2.images import load_image
+from picosam2.installation import how_to_install
+from picosam2.levels import Range
+from picosam2.pixels import array_to_rgb
 from picosam2.predictor import PredictorConfig
 from picosam2.prompt import CROP_SIZE, Region
 from picosam2.runtime import Runtime
@@ -96,12 +99,16 @@ def scale_region(frame: NDArray[np.uint8], region: Region) -> NDArray[np.uint8]:
     return np.asarray(image)
 
 
-def play(path: Path, frames: int | None = None) -> Iterator[NDArray[np.uint8]]:
+def play(
+    path: Path, frames: int | None = None, value_range: Range | None = None
+) -> Iterator[NDArray[np.uint8]]:
     """The frames of a folder of images (by name), of a video, or of one image again and again.
 
     Args:
         path: what to play.
         frames: stop after so many; None plays all, ``STILL_FRAMES`` of one image.
+        value_range: the values that become black and white in every frame; None decides for each
+            image by itself, where it has more than 8 bits.
 
     Yields:
         H×W×3 uint8 RGB.
@@ -113,18 +120,18 @@ def play(path: Path, frames: int | None = None) -> Iterator[NDArray[np.uint8]]:
         names = sorted(p for p in path.iterdir() if p.suffix.lower() in IMAGES)
         if not names:
             raise InputError(f"{path} has no images: give a folder of images, an image or a video")
-        return islice(map(load_image, names), frames)
+        return islice((load_image(name, value_range) for name in names), frames)
     if path.suffix.lower() in IMAGES:
-        return repeat(load_image(path), frames or STILL_FRAMES)
-    return islice(_play_video(path), frames)
+        return repeat(load_image(path, value_range), frames or STILL_FRAMES)
+    return islice(_play_video(path, value_range), frames)
 
 
-def _play_video(path: Path) -> Iterator[NDArray[np.uint8]]:
+def _play_video(path: Path, value_range: Range | None) -> Iterator[NDArray[np.uint8]]:
     try:
         import cv2
     except ModuleNotFoundError:
         raise InputError(
-            "a video needs OpenCV: pip install 'picosam2[eval]', or give a folder of images"
+            f"a video needs OpenCV: {how_to_install('eval')}, or give a folder of images"
         ) from None
     if not path.is_file():
         raise InputError(f"no such file: {path}")
@@ -134,7 +141,7 @@ def _play_video(path: Path) -> Iterator[NDArray[np.uint8]]:
         if not read:
             raise InputError(f"{path} is not a video that OpenCV can read")
         while read:
-            yield np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), np.uint8)
+            yield array_to_rgb(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), value_range, str(path))
             read, frame = video.read()
     finally:
         video.release()

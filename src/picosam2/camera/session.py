@@ -84,6 +84,7 @@ class Session:
         status: ``searching`` for the first answer, ``found``, or ``lost`` (it goes on searching
             where the object was last).
         answer: the mask to show; None before the first answer and while the object is lost.
+        first_answer: frames that the camera has to read until there is one.
 
     Args:
         frame_size: H, W of the frame in pixels.
@@ -130,6 +131,7 @@ class Session:
             x, y = check_point(points, None, width, height)
             self._anchor = x, y, x, y
             self._search(click_crops(x, y, self._sides()))
+        self.first_answer = SETTLE_FRAMES * (1 + len(self._pending))
 
     @property
     def steady(self) -> bool:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import logging
+from collections import Counter
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from picosam2.errors import InputError
+from picosam2.installation import how_to_install
 from picosam2.runtime.engines import ENGINES
 from picosam2.weights import BUNDLED, DEFAULT_MODEL, DEPRECATED
 
@@ -34,11 +38,34 @@ class BadInput(click.ClickException):
     exit_code = 2
 
 
-class Cli(click.Group):
+class Group(click.Group):
+    """Verbs whose options are given once, but those that say that they may be repeated."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the verb."""
+        name, verb, rest = super().resolve_command(ctx, args)
+        if verb is not None and not isinstance(verb, click.Group):
+            _refuse_repetition(verb, click.Context(verb, parent=ctx, info_name=name), rest)
+        return name, verb, rest
+
+
+def _refuse_repetition(verb: click.Command, ctx: click.Context, args: list[str]) -> None:
+    # What does not parse is told by Click itself, a moment later.
+    with contextlib.suppress(click.UsageError):
+        _, _, given = verb.make_parser(ctx).parse_args(list(args))
+        for option, count in Counter(given).items():
+            if isinstance(option, click.Option) and count > 1 and not option.multiple:
+                raise BadInput(f"{option.opts[0]} is given {count} times: give it once")
+
+
+class Cli(Group):
     """Bad input and missing extras are one line and exit code 2, without a traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a verb."""
+        show_log(ctx)
         try:
             return super().invoke(ctx)
         except InputError as error:
@@ -48,10 +75,47 @@ class Cli(click.Group):
             extra = EXTRAS.get(package, "train")
             if package == "picosam2":
                 raise
-            message = f"this command needs {package}: pip install 'picosam2[{extra}]'"
+            message = f"this command needs {package}: {how_to_install(extra)}"
         except OSError as error:
             message = f"{error.filename or 'input/output'}: {error.strerror or error}"
         raise BadInput(" ".join(message.split()))
+
+
+class _Lines(logging.Handler):
+    """What the package logs, as lines for people; each kind once a command."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._shown: set[str] = set()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Show it where none with the same wording was shown."""
+        if record.msg not in self._shown:
+            self._shown.add(record.msg)
+            say(record.getMessage())
+
+
+def show_log(ctx: click.Context) -> None:
+    """Show what the package logs on standard error, until the command ends."""
+    log, handler = logging.getLogger("picosam2"), _Lines()
+    log.addHandler(handler)
+    ctx.call_on_close(lambda: log.removeHandler(handler))
+
+
+class LocalPath(click.Path):
+    """A path on this machine: an address is refused in its own spelling."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """As a ``Path``."""
+        if "://" in str(value):
+            self.fail(f"{value} is an address: download it and give the file", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+PATH = LocalPath()
 
 
 def floats(count: int) -> Callable[..., tuple[float, ...] | None]:
@@ -106,6 +170,13 @@ exif_option = click.option(
     default="auto",
     show_default=True,
     help="auto turns photographs that are annotated upright as EXIF says; ignore turns none.",
+)
+range_option = click.option(
+    "--range",
+    "value_range",
+    callback=floats(2),
+    metavar="LOW,HIGH",
+    help="The values that become black and white.  [default: by the depth of each image]",
 )
 weights_option = click.option(
     "--weights",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from picosam2.cli.base import POSITIVE, floats, say, weights_option
+from picosam2.cli.base import PATH, POSITIVE, floats, range_option, say, weights_option
 from picosam2.errors import InputError
 from picosam2.weights import DEFAULT_MODEL
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 @click.command()
 @click.option(
     "--network",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="network.rpk, to run in a Raspberry Pi AI Camera.",
 )
 @click.option(
     "--replay",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="Instead of a camera: a folder of images, an image or a video.",
 )
 @click.option("--point", callback=floats(2), metavar="X,Y", help="A click on the object.")
@@ -37,10 +37,9 @@ if TYPE_CHECKING:
     type=POSITIVE,
     help="Stop after so many.  [default: all; 30 of a single image; a camera until Ctrl-C]",
 )
-@click.option(
-    "--out", type=click.Path(path_type=Path), help="Folder of overlays (PNG) and frames.jsonl."
-)
+@click.option("--out", type=PATH, help="Folder of overlays (PNG) and frames.jsonl.")
 @click.option("--preview/--no-preview", default=True, help="The camera's window.")
+@range_option
 @weights_option
 def camera(
     network: Path | None,
@@ -51,6 +50,7 @@ def camera(
     frames: int | None,
     out: Path | None,
     preview: bool,
+    value_range: tuple[float, float] | None,
     weights: str,
 ) -> None:
     """Segment in the image sensor: the region it looks at is the prompt.
@@ -70,8 +70,10 @@ def camera(
         raise InputError("give one prompt: --point X,Y or --box X0,Y0,X1,Y1")
     if network is not None and weights != DEFAULT_MODEL:
         raise InputError("--weights is for --replay: a camera runs what is in network.rpk")
+    if network is not None and value_range is not None:
+        raise InputError("--range is for --replay: a camera's frames have 8 bits")
     with contextlib.ExitStack() as stack:
-        source = _open(network, replay, frames, weights, preview, out is not None)
+        source = _open(network, replay, frames, weights, preview, out is not None, value_range)
         stack.callback(source.close)
         size, config = source.frame_size, SessionConfig(follow=follow)
         session = Session(size, point=point, box=box, min_side=source.min_side, config=config)
@@ -88,6 +90,7 @@ def _open(
     weights: str,
     preview: bool,
     pixels: bool,
+    value_range: tuple[float, float] | None,
 ) -> Camera:
     if replay is None:
         from picosam2.camera.picamera import ImxCamera
@@ -98,4 +101,4 @@ def _open(
     from picosam2.predictor import Predictor
 
     runtime = Predictor.from_pretrained(weights, threads=1).runtime
-    return ReplayCamera(play(replay, frames), runtime)
+    return ReplayCamera(play(replay, frames, value_range), runtime)

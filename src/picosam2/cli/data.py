@@ -7,18 +7,26 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from picosam2.cli.base import NATURAL, POSITIVE, exif_option, leaving_out, say, strict_option
+from picosam2.cli.base import (
+    NATURAL,
+    PATH,
+    POSITIVE,
+    Group,
+    exif_option,
+    leaving_out,
+    say,
+    strict_option,
+)
 from picosam2.errors import InputError
 
 if TYPE_CHECKING:
     from picosam2.data.header import Exif
 
 FORMATS = ("coco", "lvis", "voc", "sa1b", "masks", "photos")
-PATH = click.Path(path_type=Path)
 SPLITS = ("val2017", "train2017")
 
 
-@click.group()
+@click.group(cls=Group)
 def data() -> None:
     """Bring photographs and masks into shards, look into them, take them out."""
 
@@ -136,7 +144,7 @@ def _pairs(counts: dict[str, int]) -> str:
 
 @data.command("export")
 @click.argument("shards")
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="New folder.")
+@click.option("--out", required=True, type=PATH, help="New folder.")
 @exif_option
 @strict_option
 def export_(shards: str, out: Path, exif: Exif, strict: bool) -> None:
@@ -170,7 +178,7 @@ def split(name: str, annotations: Path, images: Path, out: Path) -> None:
 @data.command()
 @click.argument("dataset", type=click.Choice(["coco"]))
 @click.option("--split", type=click.Choice(SPLITS), default=SPLITS[0], show_default=True)
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder.")
+@click.option("--out", required=True, type=PATH, help="Folder.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be fetched.")
 def download(dataset: str, split: str, out: Path, dry_run: bool) -> None:
     """Fetch COCO's photographs and annotations, check and unpack them.

@@ -10,6 +10,7 @@ import click
 
 from picosam2.cli.base import (
     NATURAL,
+    PATH,
     POSITIVE,
     BadInput,
     exif_option,
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from picosam2.data.header import Exif
     from picosam2.data.problems import Problems
     from picosam2.data.source import Source
-
-PATH = click.Path(path_type=Path)
 
 
 @click.command("eval")

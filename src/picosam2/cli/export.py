@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from picosam2.cli.base import NATURAL, exif_option, leaving_out, say, strict_option
+from picosam2.cli.base import NATURAL, PATH, exif_option, leaving_out, say, strict_option
 from picosam2.errors import InputError
 from picosam2.export.targets import TARGETS
 from picosam2.weights import DEFAULT_MODEL, FAMILIES, weights_path
@@ -31,7 +31,7 @@ TITLES = "\n".join(f"  {name:16} {target.title}" for name, target in TARGETS.ite
 )
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=PATH,
     show_default="exported/TARGET",
     help="The new folder.",
 )

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
-from picosam2.cli.base import POSITIVE, threads_option
+from picosam2.cli.base import PATH, POSITIVE, threads_option
 
 
 @click.command()
-@click.argument("folder", type=click.Path(path_type=Path), default="exported")
+@click.argument("folder", type=PATH, default="exported")
 @click.option("--json", "json_file", metavar="FILE", help="Write the figures; - for stdout.")
 @click.option("--markdown", metavar="FILE", help="Write the table.")
 def fit(folder: Path, json_file: str | None, markdown: str | None) -> None:
@@ -33,8 +33,8 @@ def fit(folder: Path, json_file: str | None, markdown: str | None) -> None:
 
 
 @click.command()
-@click.argument("models", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--image", type=click.Path(path_type=Path), help="A photograph.  [default: bundled]")
+@click.argument("models", nargs=-1, type=PATH)
+@click.option("--image", type=PATH, help="A photograph.  [default: bundled]")
 @click.option(
     "--rounds", type=POSITIVE, default=50, show_default=True, help="Times to ask each model."
 )

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import click
 
-from picosam2.cli.base import POSITIVE, leaving_out, say, strict_option
+from picosam2.cli.base import PATH, POSITIVE, Group, leaving_out, say, strict_option
 from picosam2.labelling.config import EXECUTORS, LabelConfig
 
 DEFAULTS = LabelConfig()
 
 
-@click.group()
+@click.group(cls=Group)
 def teacher() -> None:
     """The large model that the network learns from."""
 
@@ -27,7 +27,7 @@ def fetch() -> None:
 
 @teacher.command()
 @click.argument("shards")
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="A .tar.xz file.")
+@click.option("--out", required=True, type=PATH, help="A .tar.xz file.")
 def pack(shards: str, out: Path) -> None:
     """Keep the labels of SHARDS alone, without photographs and human masks."""
     from picosam2.labelling.pack import pack_labels
@@ -37,7 +37,7 @@ def pack(shards: str, out: Path) -> None:
 
 
 @teacher.command()
-@click.argument("labels", type=click.Path(path_type=Path))
+@click.argument("labels", type=PATH)
 @click.argument("shards")
 @click.option("--out", required=True, help="Folder of the new shards, a path or an address.")
 def join(labels: Path, shards: str, out: str) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from picosam2.cli.base import NATURAL, POSITIVE, exif_option, leaving_out, strict_option
+from picosam2.cli.base import NATURAL, PATH, POSITIVE, exif_option, leaving_out, strict_option
 
 if TYPE_CHECKING:
     from picosam2.data.header import Exif
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     metavar="DIR[:SHARE]",
     help="Folder in COCO format, and its share of the samples (default: by its objects). Repeat.",
 )
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder of the run.")
+@click.option("--out", required=True, type=PATH, help="Folder of the run.")
 @click.option("--samples", type=POSITIVE, default=300_000, show_default=True, help="Crops to see.")
 @click.option("--batch", type=POSITIVE, default=32, show_default=True, help="Crops a step.")
 @click.option(
@@ -67,7 +67,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="The network, where --init does not decide it.",
 )
-@click.option("--val", type=click.Path(path_type=Path), help="Folder to validate on now and then.")
+@click.option("--val", type=PATH, help="Folder to validate on now and then.")
 @click.option("--processes", type=POSITIVE, help="Worker processes.  [default: one a core or GPU]")
 @exif_option
 @strict_option

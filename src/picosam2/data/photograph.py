@@ -13,7 +13,8 @@ from picosam2.data.rle import box_iou, decode_rle, rle_bbox
 from picosam2.data.schema import Annotation, Record, TeacherMask
 from picosam2.data.soft import TILE, decode_tiles
 from picosam2.errors import InputError
-from picosam2.images import open_image, to_rgb
+from picosam2.images import open_image
+from picosam2.pixels import to_rgb
 
 MIN_TEACHER_IOU = 0.75
 MIN_TEACHER_STABILITY = 0.75
@@ -84,7 +85,7 @@ class Photograph:
         """
         try:
             with open_image(io.BytesIO(self.encoded.read()), str(self.encoded)) as image:
-                pixels = to_rgb(image, self.upright)
+                pixels = to_rgb(image, self.upright, name=str(self.encoded), consume=True)
         # Pillow's decoders raise OSError, SyntaxError, ValueError and more for damaged files.
         except Exception as error:
             raise InputError(f"cannot read the photograph {self.encoded}: {error}") from None

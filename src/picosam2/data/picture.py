@@ -13,7 +13,8 @@ from picosam2.data.header import ENDS, TAIL, Exif, Header, orientation, read_hea
 from picosam2.data.problems import BrokenError, Kind
 from picosam2.data.reduction import reduce_record, reduced_size
 from picosam2.data.schema import Record
-from picosam2.images import open_image, to_rgb
+from picosam2.images import open_image
+from picosam2.pixels import to_rgb
 
 # The bytes of an image file, or H×W×3 uint8 RGB.
 Picture = bytes | NDArray[np.uint8]

@@ -92,41 +92,58 @@ def run_tool(command: Sequence[str | Path], doing: str, **variables: str) -> str
 
 
 def prepare(environment: str) -> Path:
-    """The folder of an environment; it is made when it is asked for the first time.
+    """The folder of an environment; what it lacks is installed, after a stop the rest.
 
     Raises:
         InputError: it cannot be made.
     """
-    requirements = ISOLATED / f"{environment}.txt"
-    version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    digest = hashlib.sha256(requirements.read_bytes() + version.encode()).hexdigest()[:12]
-    folder = cache_folder("environments") / f"{environment}-{digest}"
+    requirements, folder = ISOLATED / f"{environment}.txt", environment_folder(environment)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         # Several exports may need it at once; a tool inherits the lock and holds it to its end.
         with folder.with_suffix(".lock").open("w") as lock:
             os.set_inheritable(lock.fileno(), True)
             fcntl.flock(lock, fcntl.LOCK_EX)
-            if not (folder / "ready").is_file() or not (folder / "bin" / "python").is_file():
-                shutil.rmtree(folder, ignore_errors=True)
+            if not is_ready(environment):
                 _install(requirements, folder)
     except OSError as error:
         raise InputError(f"cannot write {folder}: {error.strerror}") from None
     return folder
 
 
+def is_ready(environment: str) -> bool:
+    """Whether an environment has all that it needs."""
+    folder = environment_folder(environment)
+    return (folder / "ready").is_file() and (folder / "bin" / "python").is_file()
+
+
+def environment_folder(environment: str) -> Path:
+    """Where an environment belongs: other packages and another Python are another place."""
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    packages = (ISOLATED / f"{environment}.txt").read_bytes()
+    digest = hashlib.sha256(packages + version.encode()).hexdigest()[:12]
+    return cache_folder("environments") / f"{environment}-{digest}"
+
+
 def _install(requirements: Path, folder: Path) -> None:
-    count = len(requirements.read_text().split())
-    click.echo(f"making {folder} ({count} packages, about 2 GB, once)", err=True)
-    try:
+    python, record = folder / "bin" / "python", folder / "installed.txt"
+    if not python.is_file():
+        shutil.rmtree(folder, ignore_errors=True)
+    packages = requirements.read_text().split()
+    # PyTorch first, with what it needs: what needs PyTorch must not bring another build.
+    packages.sort(key=lambda package: not package.startswith("torch=="))
+    done = record.read_text().split() if record.is_file() else []
+    left = [package for package in packages if package not in done]
+    click.echo(f"{folder}: {len(left)} of {len(packages)} packages to install", err=True)
+    if not python.is_file():
         run_tool([sys.executable, "-m", "venv", folder], "making a virtual environment")
-        pip: list[str | Path] = [folder / "bin" / "python", "-m", "pip", "install"]
-        pip += ["--disable-pip-version-check", "--progress-bar", "off"]
-        # PyTorch first and alone: what needs it must not bring another build.
-        torch = [line for line in requirements.read_text().split() if line.startswith("torch==")]
-        run_tool([*pip, *torch], "installing PyTorch")
-        run_tool([*pip, "--no-deps", "-r", requirements], f"installing {requirements.name}")
-        (folder / "ready").touch()
-    finally:
-        if not (folder / "ready").is_file():
-            shutil.rmtree(folder, ignore_errors=True)
+    # What a stop has left half installed is written over.
+    pip: list[str | Path] = [python, "-m", "pip", "install", "--ignore-installed"]
+    pip += ["--disable-pip-version-check", "--progress-bar", "off"]
+    for number, package in enumerate(left, len(packages) - len(left) + 1):
+        alone = [] if package.startswith("torch==") else ["--no-deps"]
+        doing = f"{requirements.stem} {number}/{len(packages)}: {package}"
+        run_tool([*pip, *alone, package], doing)
+        with record.open("a") as file:
+            file.write(package + "\n")
+    (folder / "ready").touch()

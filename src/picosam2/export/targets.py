@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from picosam2.errors import InputError
+from picosam2.installation import how_to_install
 
 if TYPE_CHECKING:
     from picosam2.export.artefact import Artefact
@@ -39,8 +40,7 @@ class Target:
             function: Callable[..., Any] = pkgutil.resolve_name(f"picosam2.export.{self.exporter}")
         except ModuleNotFoundError as error:
             extras = f"export,{self.extra}" if self.extra else "export"
-            install = f"pip install 'picosam2[{extras}]'"
-            raise InputError(f"this target needs {error.name}: {install}") from None
+            raise InputError(f"this target needs {error.name}: {how_to_install(extras)}") from None
         return function
 
 

@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from picosam2.errors import InputError
+from picosam2.installation import how_to_install
 from picosam2.prompt import CROP_SIZE
 from picosam2.runtime import Runtime
-from picosam2.weights import BUNDLED, current_name, model_path
+from picosam2.weights import BUNDLED, check_name, current_name, model_path
 
 
 @dataclass(frozen=True)
@@ -74,10 +75,15 @@ def open_runtime(weights: str | Path, engine: str | None, threads: int) -> Runti
         threads: CPU threads; 0 for all cores.
 
     Raises:
-        InputError: the engine does not run these weights, is unknown or not installed, or the
-            file is missing or broken.
+        InputError: the engine does not run these weights, is unknown or not installed, the file is
+            missing or broken, or ``threads`` is not a count.
     """
+    if not isinstance(threads, int) or threads < 0:
+        raise InputError(f"threads must be a whole number, 0 for all cores, not {threads!r}")
+    if engine not in (None, "auto", *ENGINES):
+        raise InputError(f"unknown engine {engine}: choose from auto, {', '.join(ENGINES)}")
     weights = current_name(weights)
+    check_name(weights)
     if engine == "auto":
         able = [n for n in FAST if ENGINES[n].is_installed and find_model(weights, n)]
         if len(able) > 1:
@@ -87,15 +93,13 @@ def open_runtime(weights: str | Path, engine: str | None, threads: int) -> Runti
         path = model_path(weights)
         made_for = (name for name, e in ENGINES.items() if e.suffixes[0] == path.suffix)
         engine = next(made_for, "onnx")
-    if engine not in ENGINES:
-        raise InputError(f"unknown engine {engine}: choose from auto, {', '.join(ENGINES)}")
     found = find_model(weights, engine)
     if found is None:
         wanted = " or ".join(ENGINES[engine].suffixes)
         raise InputError(f"{engine} runs {wanted} files, not {weights}: picosam2 export makes them")
     if not ENGINES[engine].is_installed:
         extra = ENGINES[engine].extra
-        raise InputError(f"{engine} is not installed: pip install 'picosam2[{extra}]'")
+        raise InputError(f"{engine} is not installed: {how_to_install(extra)}")
     return ENGINES[engine].open(found, threads)
 
 

@@ -58,6 +58,18 @@ def read_manifest(family: str) -> dict[str, Any]:
     return content
 
 
+def check_name(name: str | Path) -> None:
+    """Refuse what is neither a bundled model's name nor looks like a file.
+
+    Raises:
+        InputError: it has no suffix and is not there.
+    """
+    if str(name) not in BUNDLED and not Path(name).suffix and not Path(name).exists():
+        near = [known for known in (*BUNDLED, *DEPRECATED) if known == str(name).lower()]
+        hint = f"did you mean {near[0]}?" if near else f"choose from {', '.join(BUNDLED)}."
+        raise InputError(f"there are no weights {name}: {hint} Or give a file")
+
+
 def trained_on(name: str | Path) -> tuple[frozenset[int], bool]:
     """Ids of the COCO photographs that weights were trained on; LVIS's are the same.
 

@@ -1,0 +1,74 @@
+"""Decoding a colour photograph in the memory that its pixels stay in.
+
+Pillow decodes to 4 bytes a pixel, which a copy with 3 would join: 7, where photographs of 100
+megapixels and more are read. Here Pillow decodes into memory of ours, and the 3 bytes that are
+wanted move up in it.
+"""
+
+from __future__ import annotations
+
+import mmap
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+# What moves at once.
+BLOCK_PIXELS = 2**18
+# Pillow's modes of 4 bytes a pixel that are colour as it is, and what it calls such memory.
+MODES = {"RGB": "RGBX", "RGBA": "RGBA"}
+# Its decoders that write into any such memory: those of JPEG, PNG and plain pixels.
+DECODERS = {"jpeg", "zip", "raw"}
+
+
+def decode_in_place(image: Image.Image) -> NDArray[np.uint8] | None:
+    """The pixels of an image that is not decoded yet and is not used afterwards.
+
+    Args:
+        image: its own pixels are lost; what it says about itself stays.
+
+    Returns:
+        H×W×3 uint8 RGB as stored, transparent pixels laid on white; None where the image is of
+        another kind: it is then whole.
+
+    Raises:
+        Exception: what Pillow raises for a damaged image.
+    """
+    tiles = getattr(image, "tile", None)
+    if not tiles or image.mode not in MODES or "transparency" in image.info:
+        return None
+    if not DECODERS.issuperset(tile[0] for tile in tiles):
+        return None
+    width, height = image.size
+    memory = mmap.mmap(-1, 4 * width * height)
+    mode = MODES[image.mode]
+    pixels = np.frombuffer(memory, np.uint8)
+    own = Image.frombuffer(mode, image.size, pixels, "raw", mode, 0, 1).im
+    image.im = own
+    image.load()
+    # Some files of plain pixels are mapped by Pillow instead.
+    if image.im is not own:
+        return None
+    return _compact(memory, width, height, mode == "RGBA")
+
+
+def _compact(memory: mmap.mmap, width: int, height: int, transparent: bool) -> NDArray[np.uint8]:
+    count = width * height
+    pixels = np.frombuffer(memory, np.uint8).reshape(count, 4)
+    colours = np.frombuffer(memory, np.uint8, 3 * count).reshape(count, 3)
+    for start in range(0, count, BLOCK_PIXELS):
+        block = pixels[start : start + BLOCK_PIXELS].copy()
+        target = colours[start : start + BLOCK_PIXELS]
+        target[:] = _on_white(block) if transparent else block[:, :3]
+    unused = -(-3 * count // mmap.PAGESIZE) * mmap.PAGESIZE
+    if hasattr(mmap, "MADV_DONTNEED") and unused < len(memory):
+        memory.madvise(mmap.MADV_DONTNEED, unused, len(memory) - unused)
+    return colours.reshape(height, width, 3)
+
+
+def _on_white(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """RGBA pixels N×4 laid on white, N×3."""
+    strip = Image.fromarray(pixels[None])
+    white = Image.new("RGBA", strip.size, "white")
+    laid: NDArray[np.uint8] = np.asarray(Image.alpha_composite(white, strip).convert("RGB"))[0]
+    return laid
