@@ -20,7 +20,7 @@ from scipy.special import expit, logit
 from picosam2.boxes import box_overlap
 from picosam2.errors import InputError
 
-# SAM's stability score: IoU of the masks at thresholds one below and one above.
+# Of SAM's stability score, in logits.
 STABILITY_OFFSET = 1.0
 # The middle sixth of the crop.
 CENTRE = 1 / 6
@@ -96,13 +96,18 @@ def box_evidence(
     return np.array([*_evidence(fitted, score, box_overlap(fitted, box)), shift, beside])
 
 
+def stability(logits: NDArray[np.float32], offset: float) -> float:
+    """SAM's stability score in 0..1: IoU of the masks at thresholds ``offset`` and −``offset``."""
+    sure, possible = ((logits > threshold).sum() for threshold in (offset, -offset))
+    return int(sure) / max(1, int(possible))
+
+
 def _evidence(logits: NDArray[np.float32], score: float, last: float) -> NDArray[np.float64]:
     mask = logits > 0
     low = round(len(logits) * (1 - CENTRE) / 2)
     middle = slice(low, len(logits) - low)
-    sure, possible = ((logits > t).sum() for t in (STABILITY_OFFSET, -STABILITY_OFFSET))
-    stability = int(sure) / max(1, int(possible))
-    shares = np.array([score, stability, expit(logits[middle, middle]).mean()], np.float64)
+    stable = stability(logits, STABILITY_OFFSET)
+    shares = np.array([score, stable, expit(logits[middle, middle]).mean()], np.float64)
     strength = float(logits[mask].mean()) if mask.any() else 0.0
     return np.array([*logit(shares.clip(1e-3, 1 - 1e-3)), strength, last])
 

@@ -16,6 +16,32 @@ def encode_mask(mask: NDArray[np.bool_]) -> Rle:
     return rle_from_coco(coco_mask.encode(np.asfortranarray(mask, dtype=np.uint8)))
 
 
+def encode_window(mask: NDArray[np.bool_], origin: tuple[int, int], size: tuple[int, int]) -> Rle:
+    """The RLE of a mask that is known in a window of an image, without the image's other pixels.
+
+    Args:
+        mask: h×w bool.
+        origin: x and y of its first pixel in the image.
+        size: H, W of the image.
+    """
+    (x, y), (height, width) = origin, size
+    rows, columns = mask.shape
+    strip = np.zeros((columns, height), bool)
+    strip[:, y : y + rows] = mask.T
+    values = strip.ravel()
+    edges = np.flatnonzero(values[1:] != values[:-1]) + 1
+    counts = np.diff(np.concatenate([[0], edges, [len(values)]])).tolist()
+    if len(values) and values[0]:
+        counts = [0, *counts]
+    counts[0] += x * height
+    after = (width - x - columns) * height
+    # Runs of background and object take turns, background first.
+    counts = [*counts[:-1], counts[-1] + after] if len(counts) % 2 else [*counts, after]
+    return rle_from_coco(
+        coco_mask.frPyObjects({"size": [height, width], "counts": counts}, height, width)
+    )
+
+
 def decode_rle(rle: Rle) -> NDArray[np.bool_]:
     """The H×W mask of an RLE that has been checked."""
     # A view: pycocotools gives bytes of 0 and 1, and the mask may have 500 million.

@@ -50,6 +50,8 @@ class Result(msgspec.Struct, frozen=True):
 
 def can_answer(segmenter: Segmenter, protocol: str) -> bool:
     """Whether a protocol can be asked of a segmenter: only our network answers its crops."""
+    if PROTOCOLS[protocol].promptless:
+        return segmenter.finds_everything
     return segmenter.network is not None or not PROTOCOLS[protocol].on_crop
 
 

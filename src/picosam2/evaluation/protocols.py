@@ -13,7 +13,9 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from pycocotools import mask as coco_mask
 
+from picosam2.data.rle import decode_rle, encode_mask, to_coco
 from picosam2.data.schema import Annotation
 from picosam2.errors import InputError
 from picosam2.evaluation.segmenter import Mask, Segmenter
@@ -50,11 +52,13 @@ class Protocol:
         ask: the answer of a segmenter, as a mask and its predicted IoU.
         truth: the true mask of the same pixels.
         on_crop: whether the network is shown the protocol's own crop.
+        promptless: whether nothing is said about the object.
     """
 
     ask: Callable[[Segmenter, Case], tuple[Mask, float]]
     truth: Callable[[Case], Mask]
     on_crop: bool = False
+    promptless: bool = False
 
 
 def find_protocols(names: list[str]) -> list[str]:
@@ -154,6 +158,21 @@ def jittered_box(case: Case, jitter: float) -> tuple[float, float, float, float]
     return max(0.0, x0), max(0.0, y0), min(float(columns), x1), min(float(rows), y1)
 
 
+def _ask_everything(segmenter: Segmenter, case: Case, first: int) -> tuple[Mask, float]:
+    """The mask that fits the object best among the first that are found without a prompt.
+
+    Its mAP, the mean over the thresholds of the share of objects that it reaches, is SAM's average
+    recall at ``first`` masks.
+    """
+    found = segmenter.everything()[:first]
+    if not found:
+        return np.zeros_like(case.mask), 0.0
+    truth = to_coco(encode_mask(case.mask))
+    ious = coco_mask.iou([to_coco(mask.rle) for mask in found], [truth], [0])[:, 0]
+    best = found[int(ious.argmax())]
+    return decode_rle(best.rle), best.score
+
+
 PROTOCOLS = {
     "crop96": Protocol(_ask_crop96, _crop96_truth, on_crop=True),
     "paper96": Protocol(_ask_paper96, _paper96_truth, on_crop=True),
@@ -163,6 +182,8 @@ PROTOCOLS = {
     "box_j10": Protocol(partial(_ask_box, jitter=0.10), _whole),
     "box_j20": Protocol(partial(_ask_box, jitter=0.20), _whole),
     "box_j30": Protocol(partial(_ask_box, jitter=0.30), _whole),
+    "everything100": Protocol(partial(_ask_everything, first=100), _whole, promptless=True),
+    "everything": Protocol(partial(_ask_everything, first=1000), _whole, promptless=True),
 }
 # Their seats: what the predictor and the data cannot do yet.
 LATER = {

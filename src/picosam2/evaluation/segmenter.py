@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from picosam2.automatic import AutomaticMaskGenerator
+from picosam2.data.schema import Rle
 from picosam2.graph import Graph
 from picosam2.predictor import Predictor
 from picosam2.prompt import CROP_SIZE
@@ -15,6 +18,23 @@ from picosam2.runtime import Runtime
 from picosam2.runtime.onnx import OnnxRuntime
 
 Mask = NDArray[np.bool_]
+
+# Of the protocols ``everything``: SAM's grid and suppression, for all alike.
+POINTS_PER_SIDE = 32
+BOX_NMS_THRESHOLD = 0.7
+
+
+@dataclass(frozen=True)
+class Found:
+    """A mask that was found without a prompt.
+
+    Args:
+        rle: of the photograph.
+        score: predicted IoU in 0..1.
+    """
+
+    rle: Rle
+    score: float
 
 
 class Segmenter(Protocol):
@@ -27,6 +47,10 @@ class Segmenter(Protocol):
     @property
     def network(self) -> Runtime | None:
         """What answers the protocols' own crops; None where there is no such network."""
+
+    @property
+    def finds_everything(self) -> bool:
+        """Whether it is made to be asked without a prompt."""
 
     @property
     def image_graphs(self) -> list[Graph]:
@@ -45,6 +69,9 @@ class Segmenter(Protocol):
     def box(self, corners: tuple[float, float, float, float]) -> tuple[Mask, float]:
         """The mask (H×W) of the object in a box (xyxy in pixels), and its predicted IoU."""
 
+    def everything(self) -> list[Found]:
+        """What is found without a prompt, best first."""
+
 
 class PredictorSegmenter:
     """This package's predictor.
@@ -53,8 +80,12 @@ class PredictorSegmenter:
         predictor: with the weights to measure.
     """
 
+    finds_everything = True
+
     def __init__(self, predictor: Predictor) -> None:
         self.predictor = predictor
+        self._image = np.empty((0, 0, 3), np.uint8)
+        self._found: list[Found] | None = None
 
     @property
     def description(self) -> dict[str, Any]:
@@ -87,6 +118,7 @@ class PredictorSegmenter:
     def set_image(self, image: NDArray[np.uint8]) -> None:
         """See ``Segmenter``."""
         self.predictor.set_image(image)
+        self._image, self._found = image, None
 
     def click(self, x: float, y: float) -> tuple[Mask, float]:
         """See ``Segmenter``."""
@@ -97,3 +129,25 @@ class PredictorSegmenter:
         """See ``Segmenter``."""
         masks, scores, _ = self.predictor.predict(box=corners, multimask_output=False)
         return masks[0].astype(bool, copy=False), float(scores[0])
+
+    def everything(self) -> list[Found]:
+        """See ``Segmenter``."""
+        if self._found is None:
+            generator = AutomaticMaskGenerator(
+                self.predictor,
+                POINTS_PER_SIDE,
+                pred_iou_thresh=0.0,
+                stability_score_thresh=0.0,
+                box_nms_thresh=BOX_NMS_THRESHOLD,
+                output_mode="coco_rle",
+            )
+            self._found = [
+                Found(_rle(record["segmentation"]), record["predicted_iou"])
+                for record in generator.generate(self._image)
+            ]
+        return self._found
+
+
+def _rle(segmentation: dict[str, Any]) -> Rle:
+    height, width = segmentation["size"]
+    return Rle((height, width), segmentation["counts"])

@@ -50,6 +50,8 @@ class FloorSegmenter(PredictorSegmenter):
         name: as ``Floor`` has it.
     """
 
+    finds_everything = False
+
     def __init__(self, name: str) -> None:
         super().__init__(Predictor(Floor(name), ONE_CROP))
 

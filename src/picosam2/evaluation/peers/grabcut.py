@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from picosam2.evaluation.segmenter import Mask
+from picosam2.evaluation.segmenter import Found, Mask
 from picosam2.graph import Graph
 
 ITERATIONS = 5
@@ -38,6 +38,7 @@ class GrabCutSegmenter:
     """
 
     network = None
+    finds_everything = False
 
     def __init__(self, threads: int = 1) -> None:
         cv2.setNumThreads(threads or -1)
@@ -83,6 +84,10 @@ class GrabCutSegmenter:
         hint = np.full(self._image.shape[:2], cv2.GC_BGD, np.uint8)
         hint[_slices(*corners)] = cv2.GC_PR_FGD
         return self._cut(hint, corners)
+
+    def everything(self) -> list[Found]:
+        """Nothing: it needs a prompt."""
+        return []
 
     def _cut(self, hint: NDArray[np.uint8], prompt: Box) -> tuple[Mask, float]:
         x0, y0, x1, y1 = prompt

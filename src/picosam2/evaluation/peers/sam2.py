@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from picosam2.evaluation.segmenter import Mask
+from picosam2.evaluation.peers.grid import masks_of_grid
+from picosam2.evaluation.segmenter import Found, Mask
 from picosam2.graph import Graph
 from picosam2.teacher.base import LOGITS_SIDE, SIDE, best_masks, box_prompts, click_prompts
 from picosam2.teacher.fetch import DECODER, ENCODER, SAM2_TINY
@@ -26,11 +27,13 @@ class Sam2Segmenter:
     """
 
     network = None
+    finds_everything = True
 
     def __init__(self, threads: int = 1) -> None:
         SAM2_TINY.fetch()
         self._teacher = OnnxTeacher(threads)
         self._shape = (0, 0)
+        self._found: list[Found] | None = None
 
     @property
     def description(self) -> dict[str, Any]:
@@ -59,7 +62,7 @@ class Sam2Segmenter:
     def set_image(self, image: NDArray[np.uint8]) -> None:
         """See ``Segmenter``."""
         self._teacher.set_image(image)
-        self._shape = image.shape[:2]
+        self._shape, self._found = image.shape[:2], None
 
     def click(self, x: float, y: float) -> tuple[Mask, float]:
         """See ``Segmenter``."""
@@ -69,7 +72,20 @@ class Sam2Segmenter:
         """See ``Segmenter``."""
         return self._ask(box_prompts([corners]))
 
+    def everything(self) -> list[Found]:
+        """See ``Segmenter``; all three masks of each click."""
+        if self._found is None:
+            self._found = masks_of_grid(
+                lambda points: self._teacher.predict(*click_prompts(points)),
+                self._shape,
+                self._to_mask,
+            )
+        return self._found
+
+    def _to_mask(self, logits: NDArray[np.float32]) -> Mask:
+        full = Image.fromarray(logits).resize(self._shape[::-1], Image.Resampling.BILINEAR)
+        return np.asarray(full) > 0
+
     def _ask(self, prompt: tuple[NDArray[np.float32], NDArray[np.int64]]) -> tuple[Mask, float]:
         logits, predicted_iou = best_masks(*self._teacher.predict(*prompt))
-        full = Image.fromarray(logits[0]).resize(self._shape[::-1], Image.Resampling.BILINEAR)
-        return np.asarray(full) > 0, float(predicted_iou[0])
+        return self._to_mask(logits[0]), float(predicted_iou[0])
