@@ -162,7 +162,14 @@ def test_a_one_pixel_image_has_a_mask(predictor):
         ({"point_coords": [[451, 10]]}, "outside the image"),
         ({"point_coords": [[-0.1, 10]]}, "outside the image"),
         ({"point_coords": [[float("nan"), 10]]}, "finite"),
-        ({"point_coords": [[1, 2], [3, 4]], "point_labels": [1, 1]}, "several points"),
+        ({"point_coords": [[1, 2], [3, 4]], "point_labels": [1, 1]}, "2 points.*several points"),
+        ({"point_coords": [1, 2]}, r"shape 1×2, \[\[x, y\]\], not 2$"),
+        ({"point_coords": 5}, "not a single number"),
+        ({"point_coords": [[1, 2, 3]]}, "not 1×3"),
+        ({"point_coords": [[[1, 2]]]}, "not 1×1×2"),
+        ({"point_coords": np.zeros((0, 2))}, "not 0×2"),
+        ({"point_coords": [[1, 2]], "point_labels": [2]}, "not 2"),
+        ({"box": [[1, 2], [3, 4]]}, "x0, y0, x1, y1, not 2×2"),
         ({"point_coords": [[1, 2]], "point_labels": [0]}, "negative click"),
         ({"point_coords": [[1, 2]], "point_labels": [1, 1]}, "one label for each point"),
         ({"point_coords": [["a", 2]]}, "must be numbers"),
@@ -194,6 +201,18 @@ def test_bad_prompts_are_refused(predictor, cat, prompt, message):
 def test_bad_images_are_refused(predictor, image):
     with pytest.raises(ValueError, match="image must"):
         predictor.set_image(image)
+
+
+@pytest.mark.parametrize("threads", [-1, 1.5, "2", None])
+def test_threads_are_counted(threads):
+    with pytest.raises(ValueError, match="threads must be a whole number"):
+        Predictor.from_pretrained(threads=threads)
+
+
+@pytest.mark.parametrize(("name", "words"), [("INT8", "did you mean int8"), ("small", "choose")])
+def test_weights_that_are_not_there_are_named(name, words):
+    with pytest.raises(ValueError, match=f"no weights {name}: {words}"):
+        Predictor.from_pretrained(name)
 
 
 def test_an_image_is_needed_first():

@@ -49,26 +49,23 @@ def decode_in_place(image: Image.Image) -> NDArray[np.uint8] | None:
     # Some files of plain pixels are mapped by Pillow instead.
     if image.im is not own:
         return None
-    return _compact(memory, width, height, mode == "RGBA")
+    return _compact(memory, width, height, mode)
 
 
-def _compact(memory: mmap.mmap, width: int, height: int, transparent: bool) -> NDArray[np.uint8]:
+def _compact(memory: mmap.mmap, width: int, height: int, mode: str) -> NDArray[np.uint8]:
     count = width * height
     pixels = np.frombuffer(memory, np.uint8).reshape(count, 4)
     colours = np.frombuffer(memory, np.uint8, 3 * count).reshape(count, 3)
     for start in range(0, count, BLOCK_PIXELS):
-        block = pixels[start : start + BLOCK_PIXELS].copy()
-        target = colours[start : start + BLOCK_PIXELS]
-        target[:] = _on_white(block) if transparent else block[:, :3]
+        block = pixels[start : start + BLOCK_PIXELS]
+        image = Image.frombuffer(mode, (len(block), 1), block, "raw", mode, 0, 1)
+        if mode == "RGBA":
+            white = Image.new("RGBA", image.size, "white")
+            image = Image.alpha_composite(white, image)
+        # The bytes are a copy: where they go overlaps where they were.
+        moved = np.frombuffer(image.tobytes("raw", "RGB"), np.uint8)
+        colours[start : start + BLOCK_PIXELS] = moved.reshape(-1, 3)
     unused = -(-3 * count // mmap.PAGESIZE) * mmap.PAGESIZE
     if hasattr(mmap, "MADV_DONTNEED") and unused < len(memory):
         memory.madvise(mmap.MADV_DONTNEED, unused, len(memory) - unused)
     return colours.reshape(height, width, 3)
-
-
-def _on_white(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """RGBA pixels N×4 laid on white, N×3."""
-    strip = Image.fromarray(pixels[None])
-    white = Image.new("RGBA", strip.size, "white")
-    laid: NDArray[np.uint8] = np.asarray(Image.alpha_composite(white, strip).convert("RGB"))[0]
-    return laid
