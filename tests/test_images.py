@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from picosam2 import InputError
+from picosam2 import InputError, decoding
 from picosam2.data.photograph import Photograph
 from picosam2.data.schema import ImageInfo, Record
 from picosam2.evaluation.memory import in_own_process, peak_resident_bytes
@@ -18,6 +18,12 @@ from picosam2.images import load_image
 from picosam2.pixels import array_to_rgb, to_rgb
 
 PHOTO = EXAMPLES / "images" / "chelsea.jpg"
+
+
+@pytest.fixture(params=[0, decoding.MIN_PIXELS], ids=["in place", "by strips"])
+def decoded(request, monkeypatch):
+    """Both ways of decoding: that of large photographs, and that of small and other ones."""
+    monkeypatch.setattr(decoding, "MIN_PIXELS", request.param)
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +56,7 @@ def test_the_depth_is_the_least_that_holds_the_maximum(grey):
 
 @pytest.mark.parametrize("bits", [10, 12, 16])
 @pytest.mark.parametrize("suffix", ["png", "tif"])
-def test_colours_of_any_depth_show_the_photograph(tmp_path, cat, bits, suffix):
+def test_colours_of_any_depth_show_the_photograph(tmp_path, cat, bits, suffix, decoded):
     """Pillow by itself reads 16-bit colour by its high byte: 12 bits of it would be black."""
     cv2 = pytest.importorskip("cv2")
     deep, path = deepened(cat, bits), tmp_path / f"deep.{suffix}"
@@ -160,7 +166,7 @@ def test_a_bool_array_is_black_and_white():
 
 @pytest.mark.parametrize("orientation", range(10))
 @pytest.mark.parametrize("mode", ["RGB", "L", "RGBA"])
-def test_every_exif_orientation_is_turned_upright(tmp_path, cat, orientation, mode):
+def test_every_exif_orientation_is_turned_upright(tmp_path, cat, orientation, mode, decoded):
     exif = Image.Exif()
     exif[0x0112] = orientation
     Image.fromarray(cat).convert(mode).save(tmp_path / "phone.png", exif=exif)
@@ -170,7 +176,7 @@ def test_every_exif_orientation_is_turned_upright(tmp_path, cat, orientation, mo
 
 
 @pytest.mark.parametrize("suffix", ["bmp", "gif", "jpg", "png", "ppm", "tga", "tif", "webp"])
-def test_every_file_is_decoded_as_pillow_does_it(tmp_path, cat, suffix):
+def test_every_file_is_decoded_as_pillow_does_it(tmp_path, cat, suffix, decoded):
     Image.fromarray(cat).save(tmp_path / f"cat.{suffix}")
     with Image.open(tmp_path / f"cat.{suffix}") as image:
         expected = np.asarray(image.convert("RGB"))
@@ -178,7 +184,7 @@ def test_every_file_is_decoded_as_pillow_does_it(tmp_path, cat, suffix):
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
-def test_transparent_pixels_are_laid_on_white(tmp_path, cat, mode):
+def test_transparent_pixels_are_laid_on_white(tmp_path, cat, mode, decoded):
     image = Image.fromarray(cat).convert(mode)
     if mode == "P":
         image.info["transparency"] = bytes(255 - n // 2 for n in range(256))
@@ -191,7 +197,7 @@ def test_transparent_pixels_are_laid_on_white(tmp_path, cat, mode):
     assert np.array_equal(load_image(tmp_path / "cat.png"), np.asarray(laid.convert("RGB")))
 
 
-def test_an_image_that_a_program_holds_stays_as_it_is(predictor, cat):
+def test_an_image_that_a_program_holds_stays_as_it_is(predictor, cat, decoded):
     """Only files that are opened here are decoded in memory that changes afterwards."""
     with Image.open(PHOTO) as image:
         predictor.set_image(image)
@@ -202,7 +208,7 @@ def test_an_image_that_a_program_holds_stays_as_it_is(predictor, cat):
     "kind", ["photo.jpg", "photo.png", "sideways.jpg", "clear.png", "deep.png"]
 )
 def test_a_large_photograph_is_read_in_2_and_a_half_times_its_pixels(tmp_path, cat, kind):
-    """24 megapixels of a telephone; what the process needs for itself is not counted here."""
+    """24 megapixels of a telephone; what the process needs for itself is not counted."""
     photo, path = Image.fromarray(cat).resize((6000, 4000)), tmp_path / kind
     exif = Image.Exif()
     exif[0x0112] = 6

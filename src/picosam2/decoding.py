@@ -8,11 +8,14 @@ wanted move up in it.
 from __future__ import annotations
 
 import mmap
+import os
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+# Smaller ones are not worth a mapping of their own, of which a process has only so many.
+MIN_PIXELS = 2**22
 # What moves at once.
 BLOCK_PIXELS = 2**18
 # Pillow's modes of 4 bytes a pixel that are colour as it is, and what it calls such memory.
@@ -37,10 +40,12 @@ def decode_in_place(image: Image.Image) -> NDArray[np.uint8] | None:
     tiles = getattr(image, "tile", None)
     if not tiles or image.mode not in MODES or "transparency" in image.info:
         return None
+    if image.width * image.height < MIN_PIXELS:
+        return None
     if not DECODERS.issuperset(tile[0] for tile in tiles):
         return None
     width, height = image.size
-    memory = mmap.mmap(-1, 4 * width * height)
+    memory = _allocate(4 * width * height)
     mode = MODES[image.mode]
     pixels = np.frombuffer(memory, np.uint8)
     own = Image.frombuffer(mode, image.size, pixels, "raw", mode, 0, 1).im
@@ -50,6 +55,13 @@ def decode_in_place(image: Image.Image) -> NDArray[np.uint8] | None:
     if image.im is not own:
         return None
     return _compact(memory, width, height, mode)
+
+
+def _allocate(size: int) -> mmap.mmap:
+    """Memory of this process alone, of which parts can be given back."""
+    if os.name == "posix":
+        return mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    return mmap.mmap(-1, size)
 
 
 def _compact(memory: mmap.mmap, width: int, height: int, mode: str) -> NDArray[np.uint8]:
