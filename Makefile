@@ -43,6 +43,7 @@ report: .venv/developing
 	cp $(REPORT)/page/report.json $(REPORT)/page/report.md docs/results/
 	$(BIN)/python scripts/plot_predicted_iou.py $(REPORT)/coco-val docs/predicted-iou.svg
 	$(BIN)/python benchmarks/prompt_steps.py --data $(DATA)/coco-val --json docs/results/prompt_steps.json
+	$(BIN)/python benchmarks/box_bounds.py --data $(DATA)/coco-val --json docs/results/box_bounds.json
 	$(BIN)/python scripts/fill_tables.py
 
 # make edge DATA=../shared/data: every export target, verified, and README's table of them. The

@@ -31,13 +31,15 @@ def main() -> None:
 
 def read_tables() -> dict[str, Table]:
     """Every table of the results, by the name of its place."""
-    report, edge, steps, distillation, tried = (
-        read(name) for name in ("report", "edge", "prompt_steps", "distillation", "tries")
+    report, edge, steps, bounds, distillation, tried = (
+        read(name)
+        for name in ("report", "edge", "prompt_steps", "box_bounds", "distillation", "tries")
     )
     return {
         **readme_tables(report["runs"]),
         "predicted-iou": predicted_iou_table(report["runs"]),
         "edge": fit_table(edge["rows"]),
+        "outside": Table(**bounds["tables"]["outside"]),
         **{f"{name}-steps": Table(**table) for name, table in steps["tables"].items()},
         **{
             f"distillation-{split}": distillation_table.table(distillation["results"], split)

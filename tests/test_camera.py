@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 import sys
 from itertools import repeat
 from pathlib import Path
@@ -417,6 +418,45 @@ def test_a_folder_is_played_once_by_name(tmp_path, coffee):
         Image.new("RGB", (64, 48), (value, 0, 0)).save(tmp_path / name)
     (tmp_path / "notes.txt").write_text("not a frame")
     assert [frame[0, 0, 0] for frame in play(tmp_path)] == [100, 200, 50]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "frames", "needed"),
+    [(("--point", "300,120"), 3, 12), (("--box", "180,20,400,230"), 2, 3)],
+)
+def test_a_replay_that_is_too_short_says_so(tmp_path, prompt, frames, needed):
+    """A click looks at four regions, and each is in force at the third frame."""
+    for number in range(frames):
+        shutil.copy(PHOTO, tmp_path / f"{number}.jpg")
+    result = run("camera", "--replay", tmp_path, *prompt)
+    assert result.exit_code == 0, result.output
+    said = f"{frames} frames, 0 with the object found: the first answer comes with frame {needed}"
+    assert said in result.stderr
+    for number in range(frames, needed):
+        shutil.copy(PHOTO, tmp_path / f"{number:02d}.jpg")
+    assert (
+        f"{needed} frames, 1 with the object found\n"
+        in run("camera", "--replay", tmp_path, *prompt).stderr
+    )
+
+
+def test_a_range_keeps_the_frames_of_a_folder_comparable(tmp_path, coffee):
+    """The same scene in 12 bits, once at half the light: by itself each frame is as bright."""
+    grey = np.asarray(Image.fromarray(coffee).convert("L")).astype(np.uint16)
+    for name, light in (("a.png", 16), ("b.png", 4)):
+        Image.fromarray(grey * light).save(tmp_path / name)
+    bright, dark = (frame.mean() for frame in play(tmp_path))
+    assert dark == pytest.approx(bright, rel=0.01)
+    bright, dark = (frame.mean() for frame in play(tmp_path, value_range=(0, 4095)))
+    assert dark == pytest.approx(bright / 4, rel=0.01)
+    box = ("--box", "180,20,400,230")
+    said = run("camera", "--replay", tmp_path, *box, "--range", "0,4095").stderr
+    assert said.count("0 became black, 4095 white") == 1, "not once a frame"
+
+
+def test_a_range_is_not_for_the_camera(network):
+    result = run("camera", "--network", network, "--point", "1,1", "--range", "0,9")
+    assert_refused(result, "--range is for --replay")
 
 
 def test_bad_input_is_one_line(tmp_path):

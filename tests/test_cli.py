@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
@@ -18,6 +19,8 @@ from pycocotools import mask as coco_mask
 
 from picosam2.cli import main
 from picosam2.examples import EXAMPLES
+from picosam2.images import load_image
+from picosam2.masks import mask_iou
 
 PHOTO = EXAMPLES / "images" / "chelsea.jpg"
 
@@ -30,7 +33,7 @@ def segment(photo: Path, out: Path, point: str = "230,160") -> np.ndarray:
     """Segment a photograph and read the mask back, H×W bool."""
     result = run("segment", photo, "--point", point, "--out", out)
     assert result.exit_code == 0, result.output
-    return np.asarray(Image.open(out / f"{photo.stem}.mask.png")) > 127
+    return np.asarray(Image.open(out / f"{photo.name}.mask.png")) > 127
 
 
 def assert_refused(result: Result, *words: str) -> None:
@@ -56,9 +59,37 @@ def test_a_click_writes_a_mask_and_an_overlay(tmp_path):
     mask = segment(PHOTO, tmp_path)
     assert mask.shape == (300, 451)
     assert mask[160, 230]
-    overlay = Image.open(tmp_path / "chelsea.overlay.png")
+    overlay = Image.open(tmp_path / "chelsea.jpg.overlay.png")
     assert overlay.size == (451, 300)
-    assert {p.name for p in tmp_path.iterdir()} == {"chelsea.mask.png", "chelsea.overlay.png"}
+    assert {p.name for p in tmp_path.iterdir()} == {
+        "chelsea.jpg.mask.png",
+        "chelsea.jpg.overlay.png",
+    }
+
+
+def test_two_photographs_of_one_stem_keep_their_results(tmp_path):
+    """A camera's JPEG and what was made of it."""
+    for suffix, point in (("jpg", "230,160"), ("png", "10,10")):
+        Image.open(PHOTO).save(tmp_path / f"cat.{suffix}")
+        segment(tmp_path / f"cat.{suffix}", tmp_path, point)
+    masks = [load_image(tmp_path / f"cat.{suffix}.mask.png") for suffix in ("jpg", "png")]
+    assert not np.array_equal(*masks)
+
+
+def test_deep_values_are_said_in_one_line_and_a_range_fixes_them(tmp_path):
+    grey = np.asarray(Image.open(PHOTO).convert("L"))
+    Image.fromarray(grey.astype(np.uint16) * 16).save(tmp_path / "deep.png")
+    box = ("segment", tmp_path / "deep.png", "--box", "60,10,440,295", "--out", tmp_path)
+    result = run(*box)
+    (line,) = (line for line in result.stderr.splitlines() if "became black" in line)
+    assert "deep.png: 12-bit values: 0 became black, 4095 white" in line
+    deep = load_image(tmp_path / "deep.png.mask.png")
+    Image.fromarray(grey).save(tmp_path / "plain.png")
+    run("segment", tmp_path / "plain.png", *box[2:])
+    assert mask_iou(deep > 127, load_image(tmp_path / "plain.png.mask.png") > 127) > 0.98
+    assert "given range: 0 became black, 8160 white" in run(*box, "--range", "0,8160").stderr
+    assert_refused(run(*box, "--range", "9,9"), "LOW,HIGH")
+    assert_refused(run(*box, "--range", "9"), "--range", "2 numbers")
 
 
 def test_json_goes_to_stdout_and_all_else_to_stderr(tmp_path, cat):
@@ -177,6 +208,72 @@ def test_empty_boxes_are_refused(box):
     assert_refused(run("segment", PHOTO, "--box", box), "box")
 
 
+def verbs(group: click.Group, *names: str) -> Iterator[tuple[list[str], click.Command]]:
+    """Every command with the words that call it."""
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from verbs(command, *names, name)
+        else:
+            yield [*names, name], command
+
+
+ONCE = [
+    pytest.param(words, option, id=" ".join([*words, option.opts[0]]))
+    for words, command in verbs(main)
+    for option in command.params
+    if isinstance(option, click.Option) and not option.multiple
+]
+
+
+@pytest.mark.parametrize(("words", "option"), ONCE)
+def test_an_option_that_is_meant_once_says_so(words, option):
+    given = option.opts[:1] if option.is_flag else [f"{option.opts[0]}=1"]
+    assert_refused(run(*words, *given, *given), option.opts[0], "2 times", "once")
+
+
+def test_an_option_and_its_opposite_are_one():
+    result = run("camera", "--replay", PHOTO, "--point", "1,1", "--follow", "--no-follow")
+    assert_refused(result, "--follow", "2 times")
+
+
+def test_what_may_be_repeated_is(tmp_path):
+    """Both folders are looked at: the message is about the second."""
+    data = ("--data", EXAMPLES, "--data", tmp_path / "none")
+    assert_refused(run("train", *data, "--out", tmp_path / "run"), "none")
+
+
+ADDRESS = "https://example.org/cat.jpg"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("segment", ADDRESS, "--point", "1,1"),
+        ("camera", "--replay", ADDRESS, "--point", "1,1"),
+        ("bench", "--image", ADDRESS),
+        ("train", "--data", EXAMPLES, "--out", ADDRESS),
+        ("eval", "--coco", ADDRESS, "--images", "images"),
+    ],
+    ids=lambda command: command[0],
+)
+def test_an_address_where_a_file_belongs_keeps_its_slashes(command):
+    assert_refused(run(*command), f"{ADDRESS} is an address", "download it")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--weights", "INT8"), ("no weights INT8", "did you mean int8?")),
+        (("--weights", "tiny"), ("no weights tiny", "int8, fp32")),
+        (("--weights", "none.onnx"), ("cannot read", "none.onnx")),
+        (("--engine", "ONNX"), ("ONNX",)),
+        (("--threads", "-1"), ("--threads",)),
+    ],
+)
+def test_weights_engines_and_threads_that_are_not_there_are_told(options, words):
+    assert_refused(run("segment", PHOTO, "--point", "1,1", *options), *words)
+
+
 def test_one_prompt_is_needed():
     assert_refused(run("segment", PHOTO), "--point")
     assert_refused(run("segment", PHOTO, "--point", "1,1", "--box", "1,1,9,9"), "one prompt")
@@ -195,7 +292,7 @@ def test_a_200_megapixel_photograph_is_segmented(tmp_path):
     record = json.loads((tmp_path / "m.json").read_text())
     assert record["segmentation"]["size"] == [12_288, 16_384]
     assert coco_mask.area(record["segmentation"]) == record["area"] > 0
-    assert max(Image.open(tmp_path / "huge.overlay.png").size) == 4096
+    assert max(Image.open(tmp_path / "huge.jpg.overlay.png").size) == 4096
 
 
 def test_a_decompression_bomb_is_refused(tmp_path):

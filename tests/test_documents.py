@@ -41,8 +41,9 @@ def test_the_report_is_about_the_shipped_weights():
             assert run["segmenters"][name]["weights_sha256"] == digest
 
 
-def test_the_steps_of_a_prompt_are_about_the_shipped_weights():
-    steps = fill_tables.read("prompt_steps")
+@pytest.mark.parametrize("name", ["prompt_steps", "box_bounds"])
+def test_what_is_said_of_prompts_is_about_the_shipped_weights(name):
+    steps = fill_tables.read(name)
     digest = hashlib.sha256(model_path(steps["weights"]).read_bytes()).hexdigest()
     assert steps["weights_sha256"] == digest
     assert steps["limit"] is None

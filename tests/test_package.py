@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 import tarfile
@@ -14,6 +15,7 @@ import pytest
 from conftest import ROOT
 
 from picosam2.examples import EXAMPLES
+from picosam2.installation import how_to_install
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +66,7 @@ def test_the_wheel_segments_in_a_clean_environment_without_pytorch(built, tmp_pa
         env=clean,
     )
     assert json.loads(result.stdout)["area"] > 1000
-    assert (tmp_path / "out" / "chelsea.overlay.png").is_file()
+    assert (tmp_path / "out" / "chelsea.jpg.overlay.png").is_file()
     site = next((environment / "lib").glob("python*")) / "site-packages"
     assert not (site / "torch").exists()
     tools = ("pip", "setuptools", "pip-", "setuptools-", "_distutils", "pkg_resources")
@@ -85,3 +87,15 @@ def test_the_wheel_segments_in_a_clean_environment_without_pytorch(built, tmp_pa
     assert training.returncode == 2
     assert "pip install 'picosam2[train]'" in training.stderr
     assert "Traceback" not in training.stderr
+    # No index has the package: pip takes the wheel that is installed.
+    printed = training.stderr.partition("needs torch: ")[2]
+    dry = [*shlex.split(printed), "--dry-run", "--no-index", "--no-deps"]
+    found = subprocess.run(dry, check=True, capture_output=True, text=True, env=clean)
+    assert "already satisfied: picosam2[train]" in found.stdout
+
+
+def test_a_clone_names_itself_where_an_extra_is_missing():
+    """An editable install of the clone itself, which needs no index either."""
+    *_, what = shlex.split(how_to_install("train"))
+    assert what == f"{ROOT}[train]"
+    assert (ROOT / "pyproject.toml").is_file()

@@ -162,7 +162,14 @@ def test_a_one_pixel_image_has_a_mask(predictor):
         ({"point_coords": [[451, 10]]}, "outside the image"),
         ({"point_coords": [[-0.1, 10]]}, "outside the image"),
         ({"point_coords": [[float("nan"), 10]]}, "finite"),
-        ({"point_coords": [[1, 2], [3, 4]], "point_labels": [1, 1]}, "several points"),
+        ({"point_coords": [[1, 2], [3, 4]], "point_labels": [1, 1]}, "2 points.*several points"),
+        ({"point_coords": [1, 2]}, r"shape 1×2, \[\[x, y\]\], not 2$"),
+        ({"point_coords": 5}, "not a single number"),
+        ({"point_coords": [[1, 2, 3]]}, "not 1×3"),
+        ({"point_coords": [[[1, 2]]]}, "not 1×1×2"),
+        ({"point_coords": np.zeros((0, 2))}, "not 0×2"),
+        ({"point_coords": [[1, 2]], "point_labels": [2]}, "not 2"),
+        ({"box": [[1, 2], [3, 4]]}, "x0, y0, x1, y1, not 2×2"),
         ({"point_coords": [[1, 2]], "point_labels": [0]}, "negative click"),
         ({"point_coords": [[1, 2]], "point_labels": [1, 1]}, "one label for each point"),
         ({"point_coords": [["a", 2]]}, "must be numbers"),
@@ -194,6 +201,18 @@ def test_bad_prompts_are_refused(predictor, cat, prompt, message):
 def test_bad_images_are_refused(predictor, image):
     with pytest.raises(ValueError, match="image must"):
         predictor.set_image(image)
+
+
+@pytest.mark.parametrize("threads", [-1, 1.5, "2", None])
+def test_threads_are_counted(threads):
+    with pytest.raises(ValueError, match="threads must be a whole number"):
+        Predictor.from_pretrained(threads=threads)
+
+
+@pytest.mark.parametrize(("name", "words"), [("INT8", "did you mean int8"), ("small", "choose")])
+def test_weights_that_are_not_there_are_named(name, words):
+    with pytest.raises(ValueError, match=f"no weights {name}: {words}"):
+        Predictor.from_pretrained(name)
 
 
 def test_an_image_is_needed_first():
@@ -261,6 +280,52 @@ def test_a_box_thinner_than_a_pixel_of_the_crop_keeps_a_mask(box):
     predictor.set_image(np.zeros((300, 300, 3), np.uint8))
     mask = predictor.predict(box=box, multimask_output=False)[0][0]
     assert 0 < mask.sum() < 4000
+
+
+@pytest.mark.parametrize(
+    "box",
+    [
+        (100, 0, 101, 300),
+        (0, 150, 300, 150.5),
+        (299, 0, 300, 300),
+        (0, 0, 3, 300),
+        (20, 20, 280, 24),
+        (140, 140, 160, 160),
+        (10.3, 10.7, 11.2, 290.1),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("strength", [-1, 3, 30])
+def test_a_mask_keeps_to_its_box_whatever_its_shape(box, strength):
+    """A network that marks everything, however surely, and one that is in doubt everywhere."""
+    predictor = Predictor(answering(np.full((96, 96), strength, np.float32)))
+    predictor.set_image(np.zeros((300, 300, 3), np.uint8))
+    masks, _, low = predictor.predict(box=box)
+    logits, _, _ = predictor.predict(box=box, return_logits=True)
+    assert np.array_equal(logits > 0, masks)
+    x0, y0, x1, y1 = box
+    y, x = np.indices((300, 300)) + 0.5
+    near = abs(x - (x0 + x1) / 2) <= 0.6 * (x1 - x0) + 1
+    near &= abs(y - (y0 + y1) / 2) <= 0.6 * (y1 - y0) + 1
+    assert masks.any(axis=(1, 2)).all()
+    assert not masks[:, ~near].any()
+    assert (low > 0).sum() <= 1.5 * near.sum() * (256 / 300) ** 2 + 256
+
+
+def test_the_examples_keep_to_boxes_of_any_shape(predictor, examples):
+    """Boxes of 1 to 1:100 around the middle of real objects, by the shipped weights."""
+    for photograph in examples:
+        predictor.set_image(photograph.load())
+        for x, y, w, h in (annotation.bbox for annotation in photograph.objects):
+            for across, down in ((1, 1), (1, 0.1), (0.1, 1), (1, 0.01), (0.01, 1)):
+                width, height = w * across, h * down
+                left, top = x + (w - width) / 2, y + (h - height) / 2
+                box = [left, top, left + width, top + height]
+                mask = predictor.predict(box=box, multimask_output=False)[0][0]
+                rows, columns = (index + 0.5 for index in np.nonzero(mask))
+                inside = abs(columns - (left + width / 2)) <= 0.6 * width + 1
+                inside &= abs(rows - (top + height / 2)) <= 0.6 * height + 1
+                assert np.count_nonzero(~inside) <= 0.05 * mask.sum()
 
 
 def test_an_empty_mask_is_expected_to_be_wrong():

@@ -1,13 +1,15 @@
 """What a box says about its mask, though the network sees only a square crop around it.
 
 The crop tells the network the box's centre and longer side. That the object ends at all four sides
-is used here, on the logits. An addition to PicoSAM2.
+is used here, on the logits, and on the pixels where these are finer. An addition to PicoSAM2.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,12 +27,15 @@ class BoxConfig:
         deepest: the most they lose.
         shifts: added to all logits, whichever fills the box best.
         shift_cost: overlap with the box (IoU) that a shift by 1 must gain.
+        margin: how far the mask may reach beyond the box on each side, in lengths of the box;
+            a pixel of the image is added.
     """
 
     slope: float = 80.0
     deepest: float = 8.0
     shifts: tuple[float, ...] = tuple(step / 2 for step in range(-4, 9))
     shift_cost: float = 0.03
+    margin: float = 0.1
 
 
 def fit_to_box(
@@ -56,6 +61,44 @@ def fit_to_box(
     overlaps = [box_overlap(candidate, box) for candidate in shifted]
     best: NDArray[np.float32] = shifted[np.argmax(overlaps - config.shift_cost * np.abs(shifts))]
     return best.copy()
+
+
+def box_bounds(box: Sequence[float], config: BoxConfig) -> tuple[float, ...]:
+    """The x0, y0, x1, y1 that a mask keeps to, in the image's pixels.
+
+    For long boxes a pixel of the crop is wider than that: their mask ends inside one.
+    """
+    x0, y0, x1, y1 = box
+    across, down = config.margin * (x1 - x0) + 1, config.margin * (y1 - y0) + 1
+    return x0 - across, y0 - down, x1 + across, y1 + down
+
+
+def keep_within(
+    picture: NDArray[Any], bounds: Sequence[float], image_size: tuple[int, int], outside: float
+) -> None:
+    """Overwrite what lies outside the bounds, in place.
+
+    Args:
+        picture: h×w, of the whole image.
+        bounds: x0, y0, x1, y1 in the image's pixels; a pixel is inside where its centre is.
+        image_size: H, W of the image in pixels.
+        outside: what is written.
+    """
+    x0, y0, x1, y1 = bounds
+    scale_y, scale_x = (n / full for n, full in zip(picture.shape, image_size, strict=True))
+    top, bottom = _inside(y0 * scale_y, y1 * scale_y, picture.shape[0])
+    left, right = _inside(x0 * scale_x, x1 * scale_x, picture.shape[1])
+    picture[:top] = picture[bottom:] = outside
+    picture[top:bottom, :left] = picture[top:bottom, right:] = outside
+
+
+def _inside(low: float, high: float, size: int) -> tuple[int, int]:
+    """First pixel with its centre in [low, high), and the one after the last; one at least."""
+    first, after = math.ceil(low - 0.5), math.ceil(high - 0.5)
+    if after <= first:
+        first = math.floor((low + high) / 2)
+        after = first + 1
+    return min(max(first, 0), size), min(max(after, 0), size)
 
 
 def in_crop(box: Sequence[float], crop: Crop, size: int) -> tuple[float, ...]:

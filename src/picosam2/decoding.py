@@ -8,11 +8,14 @@ wanted move up in it.
 from __future__ import annotations
 
 import mmap
+import os
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+# Smaller ones are not worth a mapping of their own, of which a process has only so many.
+MIN_PIXELS = 2**22
 # What moves at once.
 BLOCK_PIXELS = 2**18
 # Pillow's modes of 4 bytes a pixel that are colour as it is, and what it calls such memory.
@@ -37,10 +40,12 @@ def decode_in_place(image: Image.Image) -> NDArray[np.uint8] | None:
     tiles = getattr(image, "tile", None)
     if not tiles or image.mode not in MODES or "transparency" in image.info:
         return None
+    if image.width * image.height < MIN_PIXELS:
+        return None
     if not DECODERS.issuperset(tile[0] for tile in tiles):
         return None
     width, height = image.size
-    memory = mmap.mmap(-1, 4 * width * height)
+    memory = _allocate(4 * width * height)
     mode = MODES[image.mode]
     pixels = np.frombuffer(memory, np.uint8)
     own = Image.frombuffer(mode, image.size, pixels, "raw", mode, 0, 1).im
@@ -49,26 +54,30 @@ def decode_in_place(image: Image.Image) -> NDArray[np.uint8] | None:
     # Some files of plain pixels are mapped by Pillow instead.
     if image.im is not own:
         return None
-    return _compact(memory, width, height, mode == "RGBA")
+    return _compact(memory, width, height, mode)
 
 
-def _compact(memory: mmap.mmap, width: int, height: int, transparent: bool) -> NDArray[np.uint8]:
+def _allocate(size: int) -> mmap.mmap:
+    """Memory of this process alone, of which parts can be given back."""
+    if os.name == "posix":
+        return mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    return mmap.mmap(-1, size)
+
+
+def _compact(memory: mmap.mmap, width: int, height: int, mode: str) -> NDArray[np.uint8]:
     count = width * height
     pixels = np.frombuffer(memory, np.uint8).reshape(count, 4)
     colours = np.frombuffer(memory, np.uint8, 3 * count).reshape(count, 3)
     for start in range(0, count, BLOCK_PIXELS):
-        block = pixels[start : start + BLOCK_PIXELS].copy()
-        target = colours[start : start + BLOCK_PIXELS]
-        target[:] = _on_white(block) if transparent else block[:, :3]
+        block = pixels[start : start + BLOCK_PIXELS]
+        image = Image.frombuffer(mode, (len(block), 1), block, "raw", mode, 0, 1)
+        if mode == "RGBA":
+            white = Image.new("RGBA", image.size, "white")
+            image = Image.alpha_composite(white, image)
+        # The bytes are a copy: where they go overlaps where they were.
+        moved = np.frombuffer(image.tobytes("raw", "RGB"), np.uint8)
+        colours[start : start + BLOCK_PIXELS] = moved.reshape(-1, 3)
     unused = -(-3 * count // mmap.PAGESIZE) * mmap.PAGESIZE
     if hasattr(mmap, "MADV_DONTNEED") and unused < len(memory):
         memory.madvise(mmap.MADV_DONTNEED, unused, len(memory) - unused)
     return colours.reshape(height, width, 3)
-
-
-def _on_white(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """RGBA pixels N×4 laid on white, N×3."""
-    strip = Image.fromarray(pixels[None])
-    white = Image.new("RGBA", strip.size, "white")
-    laid: NDArray[np.uint8] = np.asarray(Image.alpha_composite(white, strip).convert("RGB"))[0]
-    return laid

@@ -43,7 +43,7 @@ def write_pictures(
     """
     # One after the other: each needs memory.
     pictures: dict[str, Callable[[], Image.Image]] = {
-        "mask": lambda: Image.fromarray(mask * np.uint8(255)),
+        "mask": lambda: Image.fromarray(mask.view(np.uint8) * np.uint8(255)),
         "overlay": lambda: draw_overlay(image, mask, point, box),
     }
     for name, draw in pictures.items():

@@ -80,7 +80,7 @@ def _reduce(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8
         first, last = math.floor(top * scale), min(len(image), math.ceil(bottom * scale))
         box = (0, top * scale - first, image.shape[1], min(bottom * scale, last) - first)
         strip = Image.fromarray(image[first:last])
-        reduced = strip.resize((width, bottom - top), Image.Resampling.BOX, box)
+        reduced = strip.resize((width, bottom - top), Image.Resampling.BOX, box, 1.0)
         result[top:bottom] = np.asarray(reduced)
     return result
 

@@ -12,11 +12,20 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 from threadpoolctl import ThreadpoolController
 
-from picosam2.boxes import BoxConfig
+from picosam2.boxes import BoxConfig, keep_within
 from picosam2.errors import InputError
 from picosam2.levels import Range
 from picosam2.pixels import array_to_rgb, to_rgb
-from picosam2.prompt import BOX_PADDING, Crop, box_crop, click_crops, cut, paste, paste_mask
+from picosam2.prompt import (
+    BOX_PADDING,
+    OUTSIDE_LOGIT,
+    Crop,
+    box_crop,
+    click_crops,
+    cut,
+    paste,
+    paste_mask,
+)
 from picosam2.readings import (
     Reading,
     different,
@@ -178,6 +187,11 @@ class Predictor:
                 draw(reading.logits, reading.crop, size, out=mask)
             low = (LOW_RESOLUTION, LOW_RESOLUTION)
             low_logits = np.stack([paste(r.logits, r.crop, size, low) for r in readings])
+        for reading, mask, low_mask in zip(readings, masks, low_logits, strict=True):
+            if reading.bounds is not None:
+                outside = OUTSIDE_LOGIT if return_logits else False
+                keep_within(mask, reading.bounds, size, outside)
+                keep_within(low_mask, reading.bounds, size, OUTSIDE_LOGIT)
         return masks, np.array([r.score for r in readings], np.float32), low_logits
 
     def _read_click(self, x: float, y: float, count: int) -> list[Reading]:

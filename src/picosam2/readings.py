@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from picosam2.boxes import BoxConfig, fit_to_box, in_crop
+from picosam2.boxes import BoxConfig, box_bounds, fit_to_box, in_crop
 from picosam2.masks import mask_iou
 from picosam2.prompt import Crop, paste_mask
 from picosam2.scores import ScoreModel, box_evidence, click_evidence, crop_border
@@ -25,11 +25,13 @@ class Reading:
         crop: where it was looked at.
         logits: S×S float32 of the crop, above 0 is object.
         score: predicted IoU in 0..1.
+        bounds: x0, y0, x1, y1 in the image's pixels that the mask keeps to; None for none.
     """
 
     crop: Crop
     logits: NDArray[np.float32]
     score: float
+    bounds: tuple[float, ...] | None = None
 
 
 def read_click(crop: Crop, logits: NDArray[np.float32], score: float, model: ScoreModel) -> Reading:
@@ -59,7 +61,8 @@ def read_box(
     inner = in_crop(box, crop, len(logits))
     fitted = fit_to_box(logits, inner, config)
     evidence = box_evidence(logits, fitted, score, inner)
-    return Reading(crop, fitted, _expected(fitted, evidence, model))
+    bounds = box_bounds(box, config)
+    return Reading(crop, fitted, _expected(fitted, evidence, model), bounds)
 
 
 def _expected(

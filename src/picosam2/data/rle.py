@@ -13,7 +13,13 @@ from picosam2.data.schema import Rle
 
 def encode_mask(mask: NDArray[np.bool_]) -> Rle:
     """An H×W mask as RLE."""
-    return rle_from_coco(coco_mask.encode(np.asfortranarray(mask, dtype=np.uint8)))
+    columns_first = np.zeros(mask.shape, np.uint8, order="F")
+    # Most masks are small: only their extent is worth the turning.
+    (rows,), (columns,) = (np.nonzero(mask.any(axis=axis)) for axis in (1, 0))
+    if len(rows):
+        extent = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+        columns_first[extent] = mask[extent]
+    return rle_from_coco(coco_mask.encode(columns_first))
 
 
 def encode_window(mask: NDArray[np.bool_], origin: tuple[int, int], size: tuple[int, int]) -> Rle:

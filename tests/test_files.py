@@ -1,0 +1,156 @@
+"""Outputs: whole or not at all; links are followed, devices and pipes written to."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from test_cli import PHOTO, assert_refused, run
+
+from picosam2 import InputError
+from picosam2.data.storage import writing
+from picosam2.files import replacing
+
+CLICK = ("segment", PHOTO, "--point", "230,160", "--threads", "1")
+
+
+def write(path: Path, text: str = "new") -> None:
+    with replacing(path) as temporary:
+        temporary.write_text(text)
+
+
+def fail_half_way(path: Path) -> None:
+    with replacing(path) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+
+
+def picosam2(*arguments: object, **options) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "picosam2", *map(str, arguments)]
+    return subprocess.run(command, check=True, text=True, **options)
+
+
+def test_a_link_stays_and_its_file_is_replaced(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    for name, target in (("here", "elsewhere/file"), ("twice", "here")):
+        (tmp_path / name).symlink_to(target)
+    write(tmp_path / "twice", "first: the file is not there yet")
+    write(tmp_path / "twice")
+    assert (tmp_path / "elsewhere" / "file").read_text() == "new"
+    assert (tmp_path / "here").is_symlink()
+    assert (tmp_path / "twice").is_symlink()
+    assert {p.name for p in tmp_path.rglob("*")} == {"elsewhere", "file", "here", "twice"}
+
+
+def test_links_in_a_circle_are_refused(tmp_path):
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    with pytest.raises(InputError, match=r"cannot write .*links"):
+        write(tmp_path / "a")
+    assert (tmp_path / "a").is_symlink()
+
+
+def test_a_failure_leaves_the_file_behind_a_link_as_it_was(tmp_path):
+    (tmp_path / "file").write_text("old")
+    (tmp_path / "link").symlink_to("file")
+    with pytest.raises(RuntimeError):
+        fail_half_way(tmp_path / "link")
+    assert (tmp_path / "file").read_text() == "old"
+    assert {p.name for p in tmp_path.iterdir()} == {"file", "link"}
+
+
+@pytest.fixture
+def pipe(tmp_path):
+    """A named pipe, and what was read from it once its writer has closed it."""
+    path, content = tmp_path / "pipe", []
+    os.mkfifo(path)
+    reader = threading.Thread(target=lambda: content.append(path.read_bytes()))
+    reader.start()
+
+    def read() -> bytes:
+        reader.join(timeout=60)
+        return content[0]
+
+    yield path, read
+    if reader.is_alive():
+        path.write_bytes(b"")
+
+
+@pytest.mark.parametrize("write_to", [replacing, lambda path: writing(str(path))])
+def test_a_pipe_gets_the_content_and_stays(pipe, write_to):
+    path, read = pipe
+    with write_to(path) as temporary:
+        temporary.write_text("new")
+    assert read() == b"new"
+    assert stat.S_ISFIFO(path.stat().st_mode)
+
+
+def test_a_failure_sends_nothing_down_a_pipe(pipe):
+    path, read = pipe
+    with pytest.raises(RuntimeError):
+        fail_half_way(path)
+    path.write_bytes(b"whole")
+    assert read() == b"whole"
+
+
+def outputs(target: Path) -> dict[str, tuple[object, ...]]:
+    """Every option of every verb that names a file to write."""
+    return {
+        "segment": (*CLICK, "--json", target),
+        "eval": ("eval", "--data", PHOTO.parents[1], "--limit", 1, "--protocol", "box",
+                 "--json", target),
+        "index": ("data", "index", PHOTO.parents[1], "--json", target),
+        "bench": ("bench", "--rounds", 1, "--threads", 1, "--json", target),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("verb", outputs(Path()))
+def test_every_output_may_be_a_device(verb, tmp_path):
+    """A link to one, so that nothing is lost where the product would replace it."""
+    device = tmp_path / "null"
+    device.symlink_to("/dev/null")
+    result = run(*outputs(device)[verb])
+    assert result.exit_code == 0, result.output
+    assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
+    assert device.is_symlink()
+
+
+@pytest.mark.parametrize("verb", outputs(Path()))
+def test_every_output_may_be_a_link(verb, tmp_path):
+    link = tmp_path / "link.json"
+    link.symlink_to("file.json")
+    assert run(*outputs(link)[verb]).exit_code == 0
+    assert link.is_symlink()
+    json.loads((tmp_path / "file.json").read_text())
+
+
+@pytest.mark.parametrize("name", ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"])
+def test_standard_output_by_its_name_is_written_to(name, tmp_path):
+    """As a pipe, and as a file that the shell has opened and others have written to."""
+    piped = picosam2(*CLICK, "--json", name, capture_output=True).stdout
+    assert json.loads(piped)["area"] > 0
+    with (tmp_path / "file").open("w+") as file:
+        file.write("before\n")
+        file.flush()
+        picosam2(*CLICK, "--json", name, stdout=file)
+        file.write("after\n")
+    first, *content, last = (tmp_path / "file").read_text().splitlines()
+    assert (first, last) == ("before", "after")
+    assert json.loads("".join(content)) == json.loads(piped)
+
+
+def test_pictures_follow_links_too(tmp_path):
+    (tmp_path / "chelsea.jpg.mask.png").symlink_to("mask.png")
+    assert run(*CLICK, "--out", tmp_path).exit_code == 0
+    assert (tmp_path / "chelsea.jpg.mask.png").is_symlink()
+    assert (tmp_path / "mask.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_folder_is_no_file(tmp_path):
+    assert_refused(run(*CLICK, "--json", tmp_path), "it is a folder")
