@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from picosam2 import Predictor, PredictorConfig
-from picosam2.boxes import BoxConfig
+from picosam2.predictor.boxes import BoxConfig
 from picosam2.data.source import open_source
 from picosam2.evaluation.run import choose_objects
 from picosam2.masks import mask_iou

@@ -13,7 +13,7 @@ import numpy as np
 from tqdm import tqdm
 
 from picosam2 import Predictor, PredictorConfig
-from picosam2.boxes import BoxConfig
+from picosam2.predictor.boxes import BoxConfig
 from picosam2.data.source import open_source
 from picosam2.evaluation.metrics import summarise
 from picosam2.evaluation.protocols import Case, jittered_box
@@ -22,7 +22,7 @@ from picosam2.masks import mask_iou, most_interior_pixel
 from picosam2.output import write_json
 from picosam2.prompt import Crop, cut, paste_mask
 from picosam2.record import git_commit
-from picosam2.scores import OWN_SCORES
+from picosam2.predictor.scores import OWN_SCORES
 from picosam2.table import Table
 from picosam2.weights import BUNDLED, DEFAULT_MODEL
 

@@ -24,9 +24,9 @@ from picosam2.evaluation.run import evaluate
 from picosam2.export.run import export_model
 from picosam2.model import PaperConfig
 from picosam2.output import write_json
+from picosam2.predictor.scores import read_models
 from picosam2.record import describe_machine, git_commit, versions
 from picosam2.runtime.engines import open_runtime
-from picosam2.scores import read_models
 from picosam2.training.config import TrainConfig
 from picosam2.training.objects import TrainingObjects, load_objects
 from picosam2.weights import FP32, INT8

@@ -1,7 +1,7 @@
 """Fit how the IoU of a mask is predicted from the network's estimate and from its logits.
 
-``scripts/release_weights.py`` does so for each release; ``picosam2.scores`` says what the numbers
-are.
+``scripts/release_weights.py`` does so for each release; ``picosam2.predictor.scores`` says what
+the numbers are.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from scipy.special import expit
 from tqdm import tqdm
 
 from picosam2 import PredictorConfig
-from picosam2.boxes import fit_to_box, in_crop
 from picosam2.data.source import Source
 from picosam2.errors import InputError
 from picosam2.evaluation.run import choose_objects
 from picosam2.masks import mask_iou, most_interior_pixel
-from picosam2.predictor import check_box
+from picosam2.predictor.boxes import fit_to_box, in_crop
+from picosam2.predictor.prompts import check_box
+from picosam2.predictor.readings import Reading, keep_component
+from picosam2.predictor.scores import box_evidence, click_evidence
 from picosam2.prompt import box_crop, click_crops, cut, paste_mask
-from picosam2.readings import Reading, keep_component
 from picosam2.runtime import Runtime
-from picosam2.scores import box_evidence, click_evidence
 
 # Of the squared weights of the standardised evidence: 1,000 objects need hardly any.
 RIDGE = 1e-3

@@ -30,11 +30,11 @@ from picosam2.export.costs import network_costs
 from picosam2.export.environment import run_tool
 from picosam2.graph_memory import peak_memory
 from picosam2.model import SmallConfig, build
+from picosam2.predictor.scores import OWN_SCORES
 from picosam2.prompt import box_crop, cut
 from picosam2.runtime.engines import open_runtime
 from picosam2.runtime.onnx import OnnxRuntime
 from picosam2.runtime.torch import TorchRuntime
-from picosam2.scores import OWN_SCORES
 from picosam2.weights import (
     BUNDLED,
     DEFAULT_MODEL,

@@ -33,7 +33,7 @@ def save_weights(path: Path, network: PicoSAM2, scores: dict[str, Any] | None = 
     Args:
         path: the file.
         network: whose weights.
-        scores: how its predicted IoU is corrected (``picosam2.scores``), JSON-ready.
+        scores: how its predicted IoU is corrected (``picosam2.predictor.scores``), JSON-ready.
     """
     tensors = {k: v.detach().contiguous().cpu() for k, v in network.state_dict().items()}
     metadata = {"config": json.dumps(network.config.to_dict())}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import warnings
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -17,6 +17,7 @@ from picosam2.levels import Range
 from picosam2.pixels import to_rgb
 
 MAX_PIXELS = 500_000_000
+_PILLOWS_LIMIT = threading.Lock()
 
 
 def load_image(path: str | Path, value_range: Range | None = None) -> NDArray[np.uint8]:
@@ -56,19 +57,24 @@ def open_image(source: str | Path | IO[bytes], name: str) -> Iterator[Image.Imag
         InputError: it is larger, or not an image.
         Exception: what Pillow raises for a damaged one.
     """
-    with warnings.catch_warnings():
-        # Pillow warns from 90 megapixels on; the limit here is ours.
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+    try:
+        image = _open_of_any_size(source)
+    except UnidentifiedImageError:
+        raise InputError(f"{name} is not an image, or of a kind not read here") from None
+    with image:
+        if image.width * image.height > MAX_PIXELS:
+            raise InputError(
+                f"{name} has {image.width}×{image.height} pixels; "
+                f"the limit is {MAX_PIXELS // 10**6} megapixels: reduce it first"
+            )
+        yield image
+
+
+def _open_of_any_size(source: str | Path | IO[bytes]) -> Image.Image:
+    """Pillow refuses from 179 megapixels on, by a number that all threads share."""
+    with _PILLOWS_LIMIT:
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
-            with Image.open(source) as image:
-                if image.width * image.height > MAX_PIXELS:
-                    raise InputError(
-                        f"{name} has {image.width}×{image.height} pixels; "
-                        f"the limit is {MAX_PIXELS // 10**6} megapixels: reduce it first"
-                    )
-                yield image
-        except UnidentifiedImageError:
-            raise InputError(f"{name} is not an image, or of a kind not read here") from None
+            return Image.open(source)
         finally:
             Image.MAX_IMAGE_PIXELS = limit

@@ -10,9 +10,9 @@ from scipy import ndimage
 
 from picosam2.data.rle import encode_window
 from picosam2.data.schema import Rle
+from picosam2.predictor.readings import Reading
+from picosam2.predictor.scores import stability
 from picosam2.prompt import Crop, paste_mask
-from picosam2.readings import Reading
-from picosam2.scores import stability
 
 # Logits are kept in steps of 1/16, from −8 to 8: a quarter of float32.
 STEPS = 16

@@ -16,8 +16,8 @@ from picosam2.data.rle import decode_rle, rle_area, rle_bbox
 from picosam2.errors import InputError
 from picosam2.pixels import array_to_rgb, to_rgb
 from picosam2.predictor import Predictor
+from picosam2.predictor.readings import keep_component, read_click
 from picosam2.prompt import Crop, cut
-from picosam2.readings import keep_component, read_click
 
 # Shares of the longer side: a click's, and one for what fills the photograph.
 SIDES = (0.06, 0.12, 0.24, 0.48, 0.96)

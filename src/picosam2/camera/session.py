@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from picosam2.boxes import fit_to_box
 from picosam2.camera.base import SETTLE_FRAMES
-from picosam2.predictor import PredictorConfig, check_box, check_point
+from picosam2.predictor import PredictorConfig
+from picosam2.predictor.boxes import fit_to_box
+from picosam2.predictor.prompts import Box, read_prompts
 from picosam2.prompt import Crop, Region, box_crop, click_crops, fit_region
 
 Extent = tuple[float, float, float, float]
@@ -119,18 +120,16 @@ class Session:
         # Bounds the mask as long as the region is the box's own.
         self._box: Extent | None = None
         self._box_region: Region | None = None
-        height, width = frame_size
-        if box is not None:
-            x0, y0, x1, y1 = check_box(box, width, height)
-            self._anchor: Extent = x0, y0, x1, y1
+        points = None if point is None else [point]
+        (prompt,) = read_prompts(points, None, box, None, True, frame_size)
+        if isinstance(prompt, Box):
+            self._anchor: Extent = prompt.corners
             self._box = self._anchor
             self._search([box_crop(self._anchor)])
             self._box_region = self.region
         else:
-            points = None if point is None else [point]
-            x, y = check_point(points, None, width, height)
-            self._anchor = x, y, x, y
-            self._search(click_crops(x, y, self._sides()))
+            self._anchor = prompt.x, prompt.y, prompt.x, prompt.y
+            self._search(click_crops(prompt.x, prompt.y, self._sides()))
         self.first_answer = SETTLE_FRAMES * (1 + len(self._pending))
 
     @property

@@ -56,6 +56,8 @@ def segment(
         raise InputError("give one prompt: --point X,Y or --box X0,Y0,X1,Y1")
     # Before all else is imported: decoding is when some large photographs need most memory.
     image = load_image(photo, value_range)
+    # So that the predictor needs no copy of its own.
+    image.setflags(write=False)
     from picosam2.output import mask_record, write_json, write_pictures
     from picosam2.predictor import Predictor
 

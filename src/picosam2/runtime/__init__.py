@@ -13,8 +13,8 @@ class Runtime(Protocol):
 
     Attributes:
         digest: SHA-256 of the model file, hexadecimal.
-        scores: how the predicted IoU of these weights is corrected, as ``picosam2.scores`` reads
-            it; empty where nothing is known.
+        scores: how the predicted IoU of these weights is corrected, as
+            ``picosam2.predictor.scores`` reads it; empty where nothing is known.
     """
 
     digest: str

@@ -15,12 +15,12 @@ from scipy.special import expit
 
 from picosam2.errors import InputError
 from picosam2.prompt import CROP_SIZE
-from picosam2.runtime.files import read_model, sidecar_scores
+from picosam2.runtime.files import FileRuntime, read_model, sidecar_scores
 
 INTERFACE = [(1, 3, CROP_SIZE, CROP_SIZE), (1, 1, CROP_SIZE, CROP_SIZE), (1, 1, 1, 1)]
 
 
-class ExecuTorchRuntime:
+class ExecuTorchRuntime(FileRuntime):
     """The exported network in ExecuTorch, fp32 or INT8.
 
     Args:
@@ -32,6 +32,7 @@ class ExecuTorchRuntime:
     """
 
     def __init__(self, path: str | Path, threads: int = 0) -> None:
+        super().__init__(path, threads)
         if threads:
             _unsafe_reset_threadpool(threads)
         content = read_model(path)
@@ -52,7 +53,6 @@ class ExecuTorchRuntime:
         if found != INTERFACE:
             raise InputError(f"{path} is not a PicoSAM2 model: its tensors are {found}")
         self._program = program
-        self.path = Path(path)
         self.digest = hashlib.sha256(content).hexdigest()
         self.scores = sidecar_scores(self.path)
 
@@ -64,7 +64,8 @@ class ExecuTorchRuntime:
         )
         logits = np.empty(crops.shape[:3], np.float32)
         iou_logits = np.empty(len(crops), np.float32)
-        for row, image in enumerate(images):
-            mask, score = self._method.execute([image[None]])
-            logits[row], iou_logits[row] = mask.numpy()[0, 0], score.item()
+        with self._one_at_a_time:
+            for row, image in enumerate(images):
+                mask, score = self._method.execute([image[None]])
+                logits[row], iou_logits[row] = mask.numpy()[0, 0], score.item()
         return logits, expit(iou_logits)

@@ -3,10 +3,29 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
 from picosam2.errors import InputError
+
+
+class FileRuntime:
+    """A runtime of a file: copied and pickled as the file's name, and opened again there.
+
+    Args:
+        path: the model.
+        threads: CPU threads of one call; 0 for all cores.
+    """
+
+    def __init__(self, path: str | Path, threads: int) -> None:
+        self.path = Path(path)
+        self.threads = threads
+        # Of engines whose sessions answer one thread at a time.
+        self._one_at_a_time = threading.Lock()
+
+    def __reduce__(self) -> tuple[type, tuple[Path, int]]:
+        return type(self), (self.path, self.threads)
 
 
 def read_model(path: str | Path) -> bytes:

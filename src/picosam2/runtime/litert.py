@@ -13,12 +13,12 @@ from scipy.special import expit
 
 from picosam2.errors import InputError
 from picosam2.prompt import CROP_SIZE
-from picosam2.runtime.files import read_model, sidecar_scores
+from picosam2.runtime.files import FileRuntime, read_model, sidecar_scores
 
 SHAPES = [(1, CROP_SIZE, CROP_SIZE, 3), (1, CROP_SIZE, CROP_SIZE, 1), (1, 1)]
 
 
-class LiteRtRuntime:
+class LiteRtRuntime(FileRuntime):
     """The exported network in LiteRT, fp32 or INT8.
 
     Args:
@@ -35,6 +35,7 @@ class LiteRtRuntime:
     """
 
     def __init__(self, path: str | Path, threads: int = 0) -> None:
+        super().__init__(path, threads)
         content = read_model(path)
         try:
             self._interpreter = Interpreter(
@@ -47,7 +48,6 @@ class LiteRtRuntime:
         if [tuple(tensor["shape"].tolist()) for tensor in found] != SHAPES:
             names = ", ".join(tensor["name"] for tensor in found)
             raise InputError(f"{path} is not a PicoSAM2 model: its tensors are {names}")
-        self.path = Path(path)
         self.digest = hashlib.sha256(content).hexdigest()
         self.scores = sidecar_scores(self.path)
         self.names = [tensor["name"] for tensor in found]
@@ -62,11 +62,12 @@ class LiteRtRuntime:
         """See :class:`picosam2.runtime.Runtime`."""
         logits = np.empty(crops.shape[:3], np.float32)
         iou_logits = np.empty(len(crops), np.float32)
-        for row, crop in enumerate(crops):
-            self._interpreter.set_tensor(self._index[0], self._quantise(crop)[None])
-            self._interpreter.invoke()
-            logits[row] = self._read(1)[0, ..., 0]
-            iou_logits[row] = self._read(2)[0, 0]
+        with self._one_at_a_time:
+            for row, crop in enumerate(crops):
+                self._interpreter.set_tensor(self._index[0], self._quantise(crop)[None])
+                self._interpreter.invoke()
+                logits[row] = self._read(1)[0, ..., 0]
+                iou_logits[row] = self._read(2)[0, 0]
         return logits, expit(iou_logits)
 
     def _quantise(self, crop: NDArray[np.uint8]) -> NDArray[np.float32] | NDArray[np.int8]:

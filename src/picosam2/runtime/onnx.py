@@ -11,7 +11,7 @@ from scipy.special import expit
 
 from picosam2.errors import InputError
 from picosam2.prompt import CROP_SIZE
-from picosam2.runtime.files import read_model, sidecar_scores
+from picosam2.runtime.files import FileRuntime, read_model, sidecar_scores
 from picosam2.runtime.session import open_session
 
 FLOAT = "tensor(float)"
@@ -22,7 +22,7 @@ INTERFACE = [
 ]
 
 
-class OnnxRuntime:
+class OnnxRuntime(FileRuntime):
     """The exported network in ONNX Runtime, fp32 or INT8.
 
     Args:
@@ -34,6 +34,7 @@ class OnnxRuntime:
     """
 
     def __init__(self, path: str | Path, threads: int = 0) -> None:
+        super().__init__(path, threads)
         content = read_model(path)
         try:
             self._session = open_session(content, threads)
@@ -45,7 +46,6 @@ class OnnxRuntime:
         if found != INTERFACE:
             names = ", ".join(name for name, _, _ in found)
             raise InputError(f"{path} is not a PicoSAM2 model: its tensors are {names}")
-        self.path = Path(path)
         self.digest = hashlib.sha256(content).hexdigest()
         self.scores = sidecar_scores(self.path)
 

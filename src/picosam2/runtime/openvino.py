@@ -13,7 +13,7 @@ from scipy.special import expit
 
 from picosam2.errors import InputError
 from picosam2.prompt import CROP_SIZE
-from picosam2.runtime.files import read_model, sidecar_scores
+from picosam2.runtime.files import FileRuntime, read_model, sidecar_scores
 
 INTERFACE = [
     ("image", [3, CROP_SIZE, CROP_SIZE]),
@@ -22,7 +22,7 @@ INTERFACE = [
 ]
 
 
-class OpenVinoRuntime:
+class OpenVinoRuntime(FileRuntime):
     """The exported network in OpenVINO, fp32 or INT8.
 
     Args:
@@ -34,6 +34,7 @@ class OpenVinoRuntime:
     """
 
     def __init__(self, path: str | Path, threads: int = 0) -> None:
+        super().__init__(path, threads)
         path = Path(path)
         files = [path, path.with_suffix(".bin")] if path.suffix == ".xml" else [path]
         self.digest = hashlib.sha256(b"".join(map(read_model, files))).hexdigest()
@@ -57,18 +58,18 @@ class OpenVinoRuntime:
         # Views of the tensors' memory: passing arrays would take a sixth of the time.
         self._image = self._request.get_input_tensor(0).data
         self._outputs = [self._request.get_output_tensor(index).data for index in (0, 1)]
-        self.path = path
         self.scores = sidecar_scores(path)
 
     def __call__(self, crops: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """See :class:`picosam2.runtime.Runtime`."""
         logits = np.empty(crops.shape[:3], np.float32)
         iou_logits = np.empty(len(crops), np.float32)
-        for row, crop in enumerate(crops):
-            self._image[0] = crop
-            self._request.infer()
-            mask, score = self._outputs
-            logits[row], iou_logits[row] = mask[0, 0], score.item()
+        with self._one_at_a_time:
+            for row, crop in enumerate(crops):
+                self._image[0] = crop
+                self._request.infer()
+                mask, score = self._outputs
+                logits[row], iou_logits[row] = mask[0, 0], score.item()
         return logits, expit(iou_logits)
 
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from picosam2.boxes import BoxConfig
 from picosam2.evaluation.segmenter import PredictorSegmenter
 from picosam2.predictor import Predictor, PredictorConfig
+from picosam2.predictor.boxes import BoxConfig
 from picosam2.prompt import CROP_SIZE
 
 LOGIT = 8.0

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from picosam2.boxes import BoxConfig, box_bounds, fit_to_box, in_crop
 from picosam2.masks import mask_iou
+from picosam2.predictor.boxes import BoxConfig, box_bounds, fit_to_box, in_crop
+from picosam2.predictor.scores import ScoreModel, box_evidence, click_evidence, crop_border
 from picosam2.prompt import Crop, paste_mask
-from picosam2.scores import ScoreModel, box_evidence, click_evidence, crop_border
 
 # Two readings of a prompt whose masks agree more than this are one reading.
 SAME_READING_IOU = 0.8
@@ -86,9 +86,9 @@ def keep_component(reading: Reading, x: float, y: float) -> Reading:
 
 
 def different(readings: list[Reading], count: int) -> list[Reading]:
-    """The best ``count`` readings whose masks differ, best first."""
+    """The first ``count`` readings whose masks differ from those before them."""
     chosen: list[Reading] = []
-    for reading in sorted(readings, key=lambda r: -r.score):
+    for reading in readings:
         if all(_overlap(reading, other) <= SAME_READING_IOU for other in chosen):
             chosen.append(reading)
     return chosen[:count]

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
-from picosam2.boxes import box_overlap
 from picosam2.errors import InputError
+from picosam2.predictor.boxes import box_overlap
 
 # Of SAM's stability score, in logits.
 STABILITY_OFFSET = 1.0

@@ -1,0 +1,35 @@
+"""How a prompt becomes crops."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from picosam2.predictor.boxes import BoxConfig
+from picosam2.prompt import BOX_PADDING
+
+
+@dataclass(frozen=True)
+class PredictorConfig:
+    """How a prompt becomes crops; the defaults were chosen on ``coco-dev``.
+
+    Args:
+        click_sides: sides of the crops that answer a click, as shares of the image's longer side.
+        min_side: smallest crop, in pixels.
+        refine: when the click's best mask is looked at again in a crop fitted to it: where its
+            crop cut it off (``"cut"``: pays for large objects), ``"always"`` or ``"never"``.
+        refine_margin: side of the refining crop, as a multiple of the first mask's longer side.
+        component: whether only the connected component under the click is kept.
+        box_paddings: paddings of the crops that answer a box; a single mask uses the first.
+        box: how masks are fitted to a box.
+        batch: crops that the network sees at once, at most.
+    """
+
+    click_sides: tuple[float, ...] = (0.06, 0.12, 0.24, 0.48)
+    min_side: float = 24.0
+    refine: Literal["never", "cut", "always"] = "cut"
+    refine_margin: float = 1.6
+    component: bool = True
+    box_paddings: tuple[float, ...] = (BOX_PADDING, 0.0, 0.3)
+    box: BoxConfig = field(default_factory=BoxConfig)
+    batch: int = 64

@@ -1,0 +1,82 @@
+"""Which crops are looked at for a prompt, and which of the answers count."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from picosam2.predictor.config import PredictorConfig
+from picosam2.predictor.prompts import Box, Click, Prompt
+from picosam2.predictor.readings import (
+    Reading,
+    different,
+    fitted,
+    has_outline,
+    is_cut,
+    keep_component,
+)
+from picosam2.prompt import Crop, box_crop, click_crops
+
+
+def first_crops(
+    prompt: Prompt, size: tuple[int, int], config: PredictorConfig, count: int
+) -> list[Crop]:
+    """The crops of the first look: all scales of a click; one for each wanted mask of a box.
+
+    Args:
+        prompt: in the image's pixels.
+        size: H, W of the image.
+        config: how.
+        count: masks that are wanted.
+    """
+    if isinstance(prompt, Box):
+        return [box_crop(prompt.corners, padding) for padding in config.box_paddings[:count]]
+    sides = {max(config.min_side, max(size) * share) for share in config.click_sides}
+    return click_crops(prompt.x, prompt.y, sorted(sides))
+
+
+def choose(
+    prompt: Prompt, readings: Sequence[Reading], config: PredictorConfig, count: int
+) -> list[Reading]:
+    """Up to ``count`` readings that differ, the best first: the same one whatever ``count`` is.
+
+    Args:
+        prompt: what was asked.
+        readings: of the crops of :func:`first_crops`, in their order.
+        config: how.
+        count: masks that are wanted.
+    """
+    if isinstance(prompt, Box):
+        first, *others = readings
+        return different([first, *by_score(others)], count)
+    ranked = by_score(readings)
+    # A crop that is all object shows a piece of it and no shape.
+    ranked = [reading for reading in ranked if has_outline(reading)] or ranked
+    # One look at the masks is enough where only the best is asked for.
+    ranked = ranked if count > 1 else ranked[:1]
+    return different([one_component(prompt, reading, config) for reading in ranked], count)
+
+
+def second_crops(
+    prompt: Prompt, readings: Sequence[Reading], config: PredictorConfig
+) -> list[Crop | None]:
+    """For each reading the crop of a second look at it; None where there is none."""
+    if isinstance(prompt, Box) or config.refine == "never":
+        return [None] * len(readings)
+    return [
+        fitted(reading, config.refine_margin, config.min_side)
+        if config.refine == "always" or is_cut(reading)
+        else None
+        for reading in readings
+    ]
+
+
+def one_component(prompt: Prompt, reading: Reading, config: PredictorConfig) -> Reading:
+    """A click's reading without what is not connected to the object under it."""
+    if isinstance(prompt, Click) and config.component:
+        return keep_component(reading, prompt.x, prompt.y)
+    return reading
+
+
+def by_score(readings: Sequence[Reading]) -> list[Reading]:
+    """The best first."""
+    return sorted(readings, key=lambda reading: -reading.score)

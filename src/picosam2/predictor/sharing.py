@@ -1,0 +1,53 @@
+"""What lets threads share a predictor, and leaves the process as it was."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
+
+
+class ThreadState(threading.local):
+    """What belongs to one thread: its image, so that none gets the mask of another's.
+
+    Attributes:
+        image: H×W×3 uint8; None before ``set_image``.
+        images: of ``set_image_batch``; empty before.
+        forward_passes: crops that the network saw in the last call.
+    """
+
+    def __init__(self) -> None:
+        self.image: NDArray[np.uint8] | None = None
+        self.images: list[NDArray[np.uint8]] = []
+        self.forward_passes = 0
+
+
+class OneBlasThread:
+    """A context in which matrix products take one thread; may be entered by several at once.
+
+    The geometry's matrices are small: BLAS threads would wait for each other longer than they work.
+    The number of BLAS threads is the process's; the last one to leave restores what the first
+    found.
+    """
+
+    def __init__(self) -> None:
+        self._controller = ThreadpoolController()
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._limit: Any = None
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._inside:
+                self._limit = self._controller.limit(limits=1, user_api="blas")
+                self._limit.__enter__()
+            self._inside += 1
+
+    def __exit__(self, *exception: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                self._limit.__exit__(*exception)
