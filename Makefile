@@ -46,19 +46,23 @@ report: .venv/developing
 	$(BIN)/python benchmarks/box_bounds.py --data $(DATA)/coco-val --json docs/results/box_bounds.json
 	$(BIN)/python scripts/fill_tables.py
 
-# make edge DATA=../shared/data: every export target, verified, and README's table of them. The
-# machine should do nothing else.
+# make edge DATA=../shared/data: every export target of both networks, verified, and the table of
+# them. The machine should do nothing else.
 TARGETS := onnx onnx-int8 openvino openvino-int8 litert litert-int8 executorch executorch-int8 \
 	ethos-u imx500 c-array
-edge: edge-tools $(TARGETS:%=exported/%/done)
+edge: edge-tools $(TARGETS:%=exported/small/%/done) $(TARGETS:%=exported/paper/%/done)
 	$(BIN)/picosam2 fit exported --json docs/results/edge.json
 	$(BIN)/python scripts/fill_tables.py
 
 EXPORTERS := $(wildcard src/picosam2/export/*.py src/picosam2/export/*/* src/picosam2/runtime/*.py)
-exported/%/done: src/picosam2/weights/picosam2.safetensors $(EXPORTERS)
-	rm -rf $(@D)
-	$(BIN)/picosam2 export $* --out $(@D) --calibration $(DATA)/coco-train --verify $(DATA)/coco-val
-	@touch $@
+define EXPORT
+exported/$(1)/%/done: src/picosam2/weights/$(1)/picosam2.safetensors $(EXPORTERS)
+	rm -rf $$(@D)
+	$(BIN)/picosam2 export $$* --weights $(1) --out $$(@D) \
+		--calibration $(DATA)/coco-train --verify $(DATA)/coco-val
+	@touch $$@
+endef
+$(foreach family,small paper,$(eval $(call EXPORT,$(family))))
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

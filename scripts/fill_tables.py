@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from picosam2.evaluation.report.tables import predicted_iou_table, readme_tables
 from picosam2.export.fit import fit_table
 from picosam2.files import replacing
 from picosam2.table import Table
+from picosam2.weights import BUNDLED, FAMILIES, model_path, weights_path
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", ROOT / "docs" / "prompts.md", ROOT / "docs" / "training.md"]
@@ -27,6 +29,8 @@ def main() -> None:
     for path in DOCUMENTS:
         with replacing(path) as temporary:
             temporary.write_text(fill(path.read_text(), tables))
+    for name in stale_tables():
+        print(f"docs/results/{name}.json was not measured with the shipped weights: make it again")
 
 
 def read_tables() -> dict[str, Table]:
@@ -47,6 +51,25 @@ def read_tables() -> dict[str, Table]:
         },
         "tries": tries.table(tried["tries"]),
     }
+
+
+def stale_tables() -> list[str]:
+    """The results that are not (all) of the shipped weights, by name."""
+    models = {sha256(model_path(name).read_bytes()).hexdigest() for name in BUNDLED}
+    weights = {sha256(weights_path(family).read_bytes()).hexdigest() for family in FAMILIES}
+    measured = {
+        "report": {
+            segmenter["weights_sha256"]
+            for run in read("report")["runs"]
+            for segmenter in run["segmenters"].values()
+            if "weights_sha256" in segmenter
+        }
+        - models,
+        "edge": {row.get("weights_sha256") for row in read("edge")["rows"]} - weights,
+        "prompt_steps": {read("prompt_steps")["weights_sha256"]} - models,
+        "box_bounds": {read("box_bounds")["weights_sha256"]} - models,
+    }
+    return [name for name, others in measured.items() if others]
 
 
 def read(name: str) -> dict[str, Any]:

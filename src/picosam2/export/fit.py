@@ -13,6 +13,7 @@ from picosam2.export.targets import TARGETS
 from picosam2.record import describe_machine, git_commit, versions
 from picosam2.runtime.engines import ENGINES, open_runtime
 from picosam2.table import ABSENT, Table
+from picosam2.weights import DEFAULT_MODEL
 
 ROUNDS = 100
 # What a sidecar must say, and what those of some targets must say besides.
@@ -30,23 +31,30 @@ def measure_fit(folder: Path) -> list[dict[str, Any]]:
     """Collect and measure the exports in a folder.
 
     Args:
-        folder: of ``picosam2 export``'s folders; each is one row.
+        folder: of ``picosam2 export``'s folders, at any depth; each is one row.
 
     Returns:
-        Rows: ``target``, ``model``, ``bytes``, ``macs``, ``memory`` (what a tool reported, or
-        ``resident_bytes``), ``latency_ms`` with ``latency`` (``measured`` or ``estimated``),
-        ``macs_per_cycle``, ``verification``, and for targets whose tools report activation memory
-        ``activations``: our liveness analysis, the tool's figure, and their ratio.
+        Rows: ``family``, ``weights_sha256``, ``target``, ``model``, ``bytes``, ``macs``, ``memory``
+        (what a tool reported, or ``resident_bytes``), ``latency_ms`` with ``latency``
+        (``measured`` or ``estimated``), ``macs_per_cycle``, ``verification``, and for targets whose
+        tools report activation memory ``activations``: our liveness analysis, the tool's figure,
+        and their ratio.
 
     Raises:
         InputError: there is no export, or one is damaged.
     """
-    sidecars = [_read(path) for path in sorted(folder.glob("*/picosam2*.json"))]
-    sidecars += [_read(path) for path in sorted(folder.glob("*/packerOut.json"))]
+    sidecars = [_read(path) for path in sorted(folder.rglob("picosam2*.json"))]
+    sidecars += [_read(path) for path in sorted(folder.rglob("packerOut.json"))]
     if not sidecars:
         raise InputError(f"{folder} has no exported model: picosam2 export TARGET makes them")
     order = list(TARGETS)
-    sidecars.sort(key=lambda pair: (order.index(pair[1]["target"]), pair[0]))
+    sidecars.sort(
+        key=lambda pair: (
+            pair[1]["network"]["family"] != DEFAULT_MODEL,
+            order.index(pair[1]["target"]),
+            pair[0],
+        )
+    )
     latencies = _latencies(sidecars)
     rows = []
     for path, sidecar in sidecars:
@@ -75,13 +83,15 @@ def measure_fit(folder: Path) -> list[dict[str, Any]]:
 
 def fit_table(rows: list[dict[str, Any]]) -> Table:
     """The rows of ``measure_fit``, for people."""
-    header = ["target", "file, MB", "run-time memory", "activations, KiB: ours / tool's"]
+    header = ["network", "target", "file, MB", "run-time memory", "activations, KiB: ours / tool's"]
     header += ["M MACs", "one crop, ms", "of ONNX fp32's", "MACs/cycle"]
     header += ["`box` mIoU (fp32)", "mask IoU with fp32"]
     cells = []
-    onnx = next((row.get("latency_ms") for row in rows if row["target"] == "onnx"), None)
+    # Before there were families, all were the paper's.
+    rows = [{"family": "paper"} | row for row in rows]
+    fp32 = {row["family"]: row.get("latency_ms") for row in rows if row["target"] == "onnx"}
     for row in rows:
-        found = row["verification"]
+        found, onnx = row["verification"], fp32.get(row["family"])
         accelerator = f" {row['accelerator']}" if "accelerator" in row else ""
         miou = (
             f"{100 * found['miou']['box']:.1f} ({100 * found['fp32_miou']['box']:.1f})"
@@ -91,6 +101,7 @@ def fit_table(rows: list[dict[str, Any]]) -> Table:
         estimated = " (estimated)" if row.get("latency") == "estimated" else ""
         cells.append(
             [
+                f"`{row['family']}`",
                 f"{TARGETS[row['target']].title}{accelerator}",
                 f"{row['bytes'] / 1e6:.2f}",
                 _memory_text(row["memory"]),
