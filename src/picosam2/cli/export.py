@@ -72,7 +72,7 @@ def export(
     TARGETS[target].load()
     from picosam2.data.source import open_source
     from picosam2.export.run import export_model
-    from picosam2.weights import model_path
+    from picosam2.weights import check_name, model_path
 
     options: dict[str, Any] = {}
     given = {name: value for name, value in vela.items() if value is not None}
@@ -87,6 +87,7 @@ def export(
         raise InputError("--max-drop needs --verify DIR, photographs to measure mIoU on")
     if calibration and not TARGETS[target].int8:
         raise InputError(f"--calibration: {target} is not quantised")
+    check_name(weights)
     out = out or Path("exported") / target
     sidecar = export_model(
         target,
