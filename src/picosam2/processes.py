@@ -13,6 +13,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import TYPE_CHECKING, Any
 
 from picosam2.errors import InputError
+from picosam2.log import show_log
 
 if TYPE_CHECKING:
     from multiprocessing.synchronize import Event
@@ -53,6 +54,7 @@ def _start(
     # Ctrl-C reaches every process; the parent alone says so.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_follow, args=(stop, parent), daemon=True).start()
+    show_log()
     initialise(*arguments)
 
 

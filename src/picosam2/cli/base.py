@@ -13,6 +13,7 @@ import click
 
 from picosam2.errors import InputError
 from picosam2.installation import how_to_install
+from picosam2.log import show_log
 from picosam2.runtime.engines import ENGINES
 from picosam2.weights import BUNDLED, DEFAULT_MODEL, DEPRECATED
 
@@ -65,7 +66,8 @@ class Cli(Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a verb."""
-        show_log(ctx)
+        handler = show_log()
+        ctx.call_on_close(lambda: logging.getLogger("picosam2").removeHandler(handler))
         try:
             return super().invoke(ctx)
         except InputError as error:
@@ -79,27 +81,6 @@ class Cli(Group):
         except OSError as error:
             message = f"{error.filename or 'input/output'}: {error.strerror or error}"
         raise BadInput(" ".join(message.split()))
-
-
-class _Lines(logging.Handler):
-    """What the package logs, as lines for people; each kind once a command."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._shown: set[str] = set()
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Show it where none with the same wording was shown."""
-        if record.msg not in self._shown:
-            self._shown.add(record.msg)
-            say(record.getMessage())
-
-
-def show_log(ctx: click.Context) -> None:
-    """Show what the package logs on standard error, until the command ends."""
-    log, handler = logging.getLogger("picosam2"), _Lines()
-    log.addHandler(handler)
-    ctx.call_on_close(lambda: log.removeHandler(handler))
 
 
 class LocalPath(click.Path):

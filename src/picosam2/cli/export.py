@@ -11,7 +11,7 @@ import click
 from picosam2.cli.base import NATURAL, PATH, exif_option, leaving_out, say, strict_option
 from picosam2.errors import InputError
 from picosam2.export.targets import TARGETS
-from picosam2.weights import DEFAULT_MODEL, FAMILIES, weights_path
+from picosam2.weights import DEFAULT_MODEL, FAMILIES, check_name, weights_path
 
 if TYPE_CHECKING:
     from picosam2.data.header import Exif
@@ -94,6 +94,7 @@ def export(
         raise InputError("--max-drop needs --verify DIR, photographs to measure mIoU on")
     if calibration and not TARGETS[target].int8:
         raise InputError(f"--calibration: {target} is not quantised")
+    check_name(weights)
     out = out or Path("exported") / target
     with leaving_out(strict) as shown, leaving_out(strict) as measured:
         sidecar = export_model(

@@ -7,6 +7,7 @@ import pkgutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 
 import numpy as np
@@ -78,7 +79,7 @@ def open_runtime(weights: str | Path, engine: str | None, threads: int) -> Runti
         InputError: the engine does not run these weights, is unknown or not installed, the file is
             missing or broken, or ``threads`` is not a count.
     """
-    if not isinstance(threads, int) or threads < 0:
+    if not isinstance(threads, Integral) or threads < 0:
         raise InputError(f"threads must be a whole number, 0 for all cores, not {threads!r}")
     if engine not in (None, "auto", *ENGINES):
         raise InputError(f"unknown engine {engine}: choose from auto, {', '.join(ENGINES)}")
