@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import safetensors
+import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -20,6 +21,7 @@ READ_ERRORS = (
     safetensors.SafetensorError,
     AttributeError,
     KeyError,
+    OverflowError,
     RuntimeError,
     TypeError,
     ValueError,
@@ -54,8 +56,10 @@ def load_weights(path: str | Path) -> PicoSAM2:
     try:
         with safetensors.safe_open(str(path), "pt") as file:
             config = ModelConfig.from_dict(json.loads((file.metadata() or {})["config"]))
+        tensors = load_file(path)
+        _check_shapes(config, tensors)
         network = PicoSAM2(config)
-        network.load_state_dict(load_file(path))
+        network.load_state_dict(tensors)
     except READ_ERRORS as error:
         raise InputError(f"cannot read weights from {path}: {first_line(error)}") from None
     if not config.iou_head or CROP_SIZE % config.stride:
@@ -65,6 +69,22 @@ def load_weights(path: str | Path) -> PicoSAM2:
     if not all(tensor.isfinite().all() for tensor in network.state_dict().values()):
         raise InputError(f"{path} holds weights that are not finite numbers")
     return network
+
+
+def _check_shapes(config: ModelConfig, tensors: dict[str, Tensor]) -> None:
+    """Refuse a configuration of another network than the tensors', which may be of any size.
+
+    Raises:
+        ValueError: it is.
+    """
+    # Without memory: what the configuration asks for may not exist.
+    with torch.device("meta"):
+        expected = PicoSAM2(config).state_dict()
+    for name in expected.keys() | tensors.keys():
+        if name not in expected or name not in tensors:
+            raise ValueError(f"{name} is only in its {'tensors' if name in tensors else 'config'}")
+        if expected[name].shape != tensors[name].shape:
+            raise ValueError(f"{name} is {list(tensors[name].shape)}, not as its config says")
 
 
 def first_line(error: Exception) -> str:

@@ -20,6 +20,8 @@ from picosam2.table import ABSENT, Table
 from picosam2.weights import model_path
 
 ROUNDS = 100
+# What fields of other types, or that are missing, raise.
+DAMAGED = (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
 # What a sidecar must say, and what those of some targets must say besides.
 NEEDED = ("target", "model", "bytes", "verification")
 NEEDED_OF = {
@@ -57,25 +59,41 @@ def measure_fit(folder: Path) -> list[dict[str, Any]]:
     latencies = _latencies(sidecars)
     rows = []
     for path, sidecar in sidecars:
-        target = sidecar["target"]
-        row = {
-            "target": target,
-            "folder": path.parent.name,
-            "model": sidecar["model"],
-            "bytes": sidecar["bytes"],
-            "macs": macs,
-            "memory": sidecar.get("memory", {}),
-            "verification": sidecar["verification"],
-            **latencies.get(path, {}),
-        }
-        if target == "ethos-u":
-            row |= {"accelerator": sidecar["vela"]["accelerator"]}
-            row |= _estimate(sidecar["estimate"])
-        if target in CHANNEL_MULTIPLE and _holds_all_activations(sidecar):
-            predicted = peak_memory(network, channel_multiple=CHANNEL_MULTIPLE[target]).bytes
-            row["activations"] = _compare(predicted, sidecar["memory"])
+        try:
+            row = _row(path, sidecar, macs, latencies, network)
+            # What a table cannot show is refused by the name of its file.
+            fit_table([row])
+        except DAMAGED as error:
+            raise InputError(f"{path} is not a description by picosam2 export: {error!r}") from None
         rows.append(row)
     return rows
+
+
+def _row(
+    path: Path,
+    sidecar: dict[str, Any],
+    macs: int,
+    latencies: dict[Path, dict[str, Any]],
+    network: Path,
+) -> dict[str, Any]:
+    target = sidecar["target"]
+    row = {
+        "target": target,
+        "folder": path.parent.name,
+        "model": sidecar["model"],
+        "bytes": sidecar["bytes"],
+        "macs": macs,
+        "memory": sidecar.get("memory", {}),
+        "verification": sidecar["verification"],
+        **latencies.get(path, {}),
+    }
+    if target == "ethos-u":
+        row |= {"accelerator": sidecar["vela"]["accelerator"]}
+        row |= _estimate(sidecar["estimate"])
+    if target in CHANNEL_MULTIPLE and _holds_all_activations(sidecar):
+        predicted = peak_memory(network, channel_multiple=CHANNEL_MULTIPLE[target]).bytes
+        row["activations"] = _compare(predicted, sidecar["memory"])
+    return row
 
 
 def fit_table(rows: list[dict[str, Any]]) -> Table:
@@ -132,7 +150,9 @@ def _read(path: Path) -> tuple[Path, dict[str, Any]]:
         if content.get("target") not in TARGETS or missing:
             raise ValueError(f"lacks {', '.join(missing)}" if missing else "is of no known target")
         content["verification"]["mask_iou"]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        if Path(content["model"]).name != content["model"]:
+            raise ValueError(f"names the model {content['model']!r}")
+    except (OSError, *DAMAGED) as error:
         raise InputError(f"{path} is not a description by picosam2 export: {error}") from None
     return path, content
 
