@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Compiling modules that are never imported would take a fifth of the time and space.
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt
 
-.PHONY: demo test test-export edge-tools lint weights report edge clean
+.PHONY: demo test test-export edge-tools fuzz lint weights report edge clean
 
 demo: .venv/installed
 	$(BIN)/picosam2 segment src/picosam2/examples/images/astronaut.jpg --point 398,427 --out demo
@@ -19,6 +19,11 @@ edge-tools: .venv/edge
 # Every export target, for real.
 test-export: edge-tools
 	$(BIN)/python -m pytest -m edge -n 0 tests/test_edge.py
+
+# Damaged input for every reader (docs/robustness.md): make fuzz FUZZ=100000
+FUZZ ?= 1000
+fuzz: .venv/developing
+	$(BIN)/python fuzz/run.py --inputs $(FUZZ)
 
 lint: .venv/developing
 	$(BIN)/ruff check .

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import safetensors
+import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from picosam2.errors import InputError
 from picosam2.files import replacing
-from picosam2.model import PicoSAM2, build, read_config
+from picosam2.model import ModelConfig, PicoSAM2, build, read_config
 from picosam2.prompt import CROP_SIZE
 
 # What safetensors, JSON and load_state_dict raise for a file of another kind.
@@ -21,6 +22,7 @@ READ_ERRORS = (
     safetensors.SafetensorError,
     AttributeError,
     KeyError,
+    OverflowError,
     RuntimeError,
     TypeError,
     ValueError,
@@ -64,8 +66,10 @@ def load_weights(path: str | Path) -> PicoSAM2:
     try:
         with safetensors.safe_open(str(path), "pt") as file:
             config = read_config(json.loads((file.metadata() or {})["config"]))
+        tensors = load_file(path)
+        _check_shapes(config, tensors)
         network = build(config)
-        network.load_state_dict(load_file(path))
+        network.load_state_dict(tensors)
     except READ_ERRORS as error:
         raise InputError(f"cannot read weights from {path}: {first_line(error)}") from None
     if not config.predicts_iou or CROP_SIZE % config.stride:
@@ -77,6 +81,22 @@ def load_weights(path: str | Path) -> PicoSAM2:
     return network
 
 
+def _check_shapes(config: ModelConfig, tensors: dict[str, Tensor]) -> None:
+    """Refuse a configuration of another network than the tensors', which may be of any size.
+
+    Raises:
+        ValueError: it is.
+    """
+    # Without memory: what the configuration asks for may not exist.
+    with torch.device("meta"):
+        expected = build(config).state_dict()
+    for name in expected.keys() | tensors.keys():
+        if name not in expected or name not in tensors:
+            raise ValueError(f"{name} is only in its {'tensors' if name in tensors else 'config'}")
+        if expected[name].shape != tensors[name].shape:
+            raise ValueError(f"{name} is {list(tensors[name].shape)}, not as its config says")
+
+
 def read_scores(path: Path) -> dict[str, Any]:
     """What :func:`save_weights` was given as ``scores``; empty without.
 
@@ -85,10 +105,10 @@ def read_scores(path: Path) -> dict[str, Any]:
     """
     try:
         with safetensors.safe_open(str(path), "pt") as file:
-            scores: dict[str, Any] = json.loads((file.metadata() or {}).get("scores", "{}"))
+            scores = json.loads((file.metadata() or {}).get("scores", "{}"))
     except READ_ERRORS as error:
         raise InputError(f"cannot read weights from {path}: {first_line(error)}") from None
-    return scores
+    return scores if isinstance(scores, dict) else {}
 
 
 def first_line(error: Exception) -> str:

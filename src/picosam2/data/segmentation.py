@@ -63,6 +63,8 @@ def _parse_runs(segmentation: dict[str, Any], height: int, width: int) -> Rle:
 def _rasterise(polygons: Any, height: int, width: int) -> Rle:
     if not isinstance(polygons, list):
         raise ValueError(f"{type(polygons).__name__} is neither polygons nor runs")
+    if not polygons:
+        raise ValueError("its polygon has no part")
     parts = [_part(part, number) for number, part in enumerate(polygons, start=1)]
     outline = sum(float(np.abs(np.diff(p, axis=0, append=p[:1])).max(1).sum()) for p in parts)
     # Beside what an object may have, a box round the photograph and its surroundings.

@@ -16,6 +16,8 @@ from picosam2.table import ABSENT, Table
 from picosam2.weights import DEFAULT_MODEL
 
 ROUNDS = 100
+# What fields of other types, or that are missing, raise.
+DAMAGED = (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
 # What a sidecar must say, and what those of some targets must say besides.
 NEEDED = ("target", "model", "bytes", "verification", "network", "weights_sha256")
 NEEDED_OF = {
@@ -58,27 +60,39 @@ def measure_fit(folder: Path) -> list[dict[str, Any]]:
     latencies = _latencies(sidecars)
     rows = []
     for path, sidecar in sidecars:
-        target, network = sidecar["target"], sidecar["network"]
-        row = {
-            "family": network["family"],
-            "weights_sha256": sidecar["weights_sha256"],
-            "target": target,
-            "folder": path.parent.name,
-            "model": sidecar["model"],
-            "bytes": sidecar["bytes"],
-            "macs": network["macs"],
-            "memory": sidecar.get("memory", {}),
-            "verification": sidecar["verification"],
-            **latencies.get(path, {}),
-        }
-        if target == "ethos-u":
-            row |= {"accelerator": sidecar["vela"]["accelerator"]}
-            row |= _estimate(sidecar["estimate"])
-        if target in CHANNEL_MULTIPLE and _holds_all_activations(sidecar):
-            predicted = network["activation_bytes"][str(CHANNEL_MULTIPLE[target])]
-            row["activations"] = _compare(predicted, sidecar["memory"])
+        try:
+            row = _row(path, sidecar, latencies)
+            # What a table cannot show is refused by the name of its file.
+            fit_table([row])
+        except DAMAGED as error:
+            raise InputError(f"{path} is not a description by picosam2 export: {error!r}") from None
         rows.append(row)
     return rows
+
+
+def _row(
+    path: Path, sidecar: dict[str, Any], latencies: dict[Path, dict[str, Any]]
+) -> dict[str, Any]:
+    target, network = sidecar["target"], sidecar["network"]
+    row = {
+        "family": network["family"],
+        "weights_sha256": sidecar["weights_sha256"],
+        "target": target,
+        "folder": path.parent.name,
+        "model": sidecar["model"],
+        "bytes": sidecar["bytes"],
+        "macs": network["macs"],
+        "memory": sidecar.get("memory", {}),
+        "verification": sidecar["verification"],
+        **latencies.get(path, {}),
+    }
+    if target == "ethos-u":
+        row |= {"accelerator": sidecar["vela"]["accelerator"]}
+        row |= _estimate(sidecar["estimate"])
+    if target in CHANNEL_MULTIPLE and _holds_all_activations(sidecar):
+        predicted = network["activation_bytes"][str(CHANNEL_MULTIPLE[target])]
+        row["activations"] = _compare(predicted, sidecar["memory"])
+    return row
 
 
 def fit_table(rows: list[dict[str, Any]]) -> Table:
@@ -137,8 +151,10 @@ def _read(path: Path) -> tuple[Path, dict[str, Any]]:
         missing += [key for key in NEEDED_OF.get(content.get("target"), []) if key not in content]
         if content.get("target") not in TARGETS or missing:
             raise ValueError(f"lacks {', '.join(missing)}" if missing else "is of no known target")
-        content["verification"]["mask_iou"]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        content["verification"]["mask_iou"], content["network"]["family"]
+        if Path(content["model"]).name != content["model"]:
+            raise ValueError(f"names the model {content['model']!r}")
+    except (OSError, *DAMAGED) as error:
         raise InputError(f"{path} is not a description by picosam2 export: {error}") from None
     return path, content
 

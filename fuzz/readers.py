@@ -1,0 +1,456 @@
+"""The readers, by name: what a whole input is, how it is damaged, and how it is read."""
+
+from __future__ import annotations
+
+import io
+import json
+import lzma
+import tarfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from damage import VALUES, damaged_bytes, damaged_json, damaged_tar
+from hypothesis import strategies as st
+from PIL import Image
+
+from picosam2.data.annotation_file import AnnotationFile
+from picosam2.data.coco import CocoFolder
+from picosam2.data.import_run import ImportOptions, import_photographs
+from picosam2.data.problems import BrokenError, Problems
+from picosam2.data.rle import check_rle, decode_rle, encode_mask
+from picosam2.data.schema import Annotation, ImageInfo, Record, Rle, SoftTarget, TeacherMask
+from picosam2.data.segmentation import parse_segmentation
+from picosam2.data.soft import TILE
+from picosam2.data.source import count_annotations, open_source
+from picosam2.errors import InputError
+from picosam2.examples import EXAMPLES
+from picosam2.images import load_image
+
+SIZE = (60, 40)
+# Beyond, the time and memory are the photograph's own.
+MOST_PIXELS = 50_000_000
+
+
+@dataclass(frozen=True)
+class Reader:
+    """One reader.
+
+    Args:
+        file: the damaged file's name in the folder.
+        damaged: strategy for its content.
+        read: reads all of a folder; ``InputError`` and ``BrokenError`` are its right to refuse.
+        prepare: puts whole files beside the damaged one, once.
+    """
+
+    file: str
+    damaged: Callable[[], st.SearchStrategy[bytes]]
+    read: Callable[[Path], None]
+    prepare: Callable[[Path], None] | None = None
+
+
+# Whole input
+
+
+@cache
+def picture() -> Image.Image:
+    """A part of the cat, 60×40."""
+    with Image.open(EXAMPLES / "images" / "chelsea.jpg") as cat:
+        return cat.crop((200, 80, 260, 120)).convert("RGB")
+
+
+def encoded(kind: str, mode: str = "RGB", **options: Any) -> bytes:
+    """The picture as a file."""
+    buffer = io.BytesIO()
+    given = picture().convert("L").convert("I;16") if mode == "I;16" else picture().convert(mode)
+    given.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+@cache
+def photographs() -> list[bytes]:
+    """The picture in every kind of file."""
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    kinds = ["JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "PPM", "JPEG2000"]
+    files = [encoded(kind) for kind in kinds]
+    files += [encoded("JPEG", "CMYK"), encoded("JPEG", "L"), encoded("JPEG", exif=turned)]
+    files += [encoded("PNG", mode) for mode in ("P", "1", "RGBA", "I;16", "LA")]
+    return [*files, encoded("TIFF", compression="tiff_lzw"), encoded("JPEG", progressive=True)]
+
+
+def disc() -> Rle:
+    """The mask of a part of the picture."""
+    import numpy as np
+
+    rows, columns = np.mgrid[: SIZE[1], : SIZE[0]]
+    return encode_mask((rows - 20) ** 2 + (columns - 30) ** 2 < 150)
+
+
+def coco() -> dict[str, Any]:
+    """An annotation file of the picture, with every kind of segmentation."""
+    mask = disc()
+    segmentations: list[Any] = [
+        [[5, 5, 50, 5, 50, 30, 5, 30]],
+        [[5.5, 5, 20, 5, 20, 30], [30, 5, 50, 5, 50, 30]],
+        {"size": list(mask.size), "counts": mask.counts},
+        {"size": list(mask.size), "counts": [100, 200, 2100]},
+    ]
+    return {
+        "images": [
+            {"id": n, "file_name": name, "width": SIZE[0], "height": SIZE[1], "original_size": None}
+            for n, name in ((1, "a.jpg"), (2, "b.jpg"))
+        ],
+        "annotations": [
+            {
+                "id": number,
+                "image_id": 1 + number % 2,
+                "bbox": [5, 5, 45, 25],
+                "area": 900.5,
+                "iscrowd": 0,
+                "category_id": 1,
+                "segmentation": segmentation,
+            }
+            for number, segmentation in enumerate(segmentations, start=1)
+        ],
+        "categories": [{"id": 1, "name": "cat"}],
+    }
+
+
+def lvis() -> dict[str, Any]:
+    """The same as LVIS has it."""
+    content = coco()
+    for image in content["images"]:
+        image["coco_url"] = f"http://images.cocodataset.org/val2017/{image.pop('file_name')}"
+    return content
+
+
+def record() -> Record:
+    """A photograph's JSON in a shard, with a teacher's labels."""
+    mask = disc()
+    answer = TeacherMask(mask, 0.9, 0.95, box=(5.0, 5.0, 50.0, 30.0))
+    annotations = [
+        Annotation(1, (5, 5, 45, 25), mask, 900.0, 0, "human", 1, "cat", teacher=[answer],
+                   soft=SoftTarget(0, (0.0, 0.0, 60.0))),
+        Annotation(2, (5, 5, 45, 25), mask, 900.0, 0, "teacher", predicted_iou=0.9,
+                   stability_score=0.9, point_coords=[(30.5, 20.5)]),
+    ]  # fmt: skip
+    return Record(ImageInfo(1, *SIZE, "a.jpg", (120, 80), "val2017"), annotations)
+
+
+def tiles() -> bytes:
+    """One tile of logits."""
+    buffer = io.BytesIO()
+    Image.new("L", (TILE, TILE), 130).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@cache
+def shard(photograph: bool = True, content: bytes | None = None) -> bytes:
+    """A shard of one photograph or its labels."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        members = {"a.json": content or msgspec.json.encode(record()), "a.soft.png": tiles()}
+        members |= {"a.jpg": encoded("JPEG")} if photograph else {}
+        members["__labels.json__"] = b'{"teacher": "sam2-tiny", "config": {}}'
+        for name, value in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(value)
+            tar.addfile(info, io.BytesIO(value))
+    return buffer.getvalue()
+
+
+# Reading
+
+
+def read_photograph(folder: Path) -> None:
+    """As ``picosam2 segment`` does."""
+    path = folder / "photograph"
+    try:
+        with Image.open(path) as image:
+            if image.width * image.height > MOST_PIXELS:
+                return
+    # Whether Pillow can open it is what is asked next.
+    except Exception:
+        pass
+    load_image(path)
+
+
+def put_photographs(folder: Path) -> None:
+    """As COCO's folders have them."""
+    for name in ("images", "val2017", "JPEGImages"):
+        (folder / name).mkdir()
+        for file in ("a.jpg", "b.jpg"):
+            (folder / name / file).write_bytes(encoded("JPEG"))
+
+
+def put_masks(folder: Path) -> None:
+    """Photographs with a whole mask, beside which the damaged one comes."""
+    put_photographs(folder)
+    for name in ("masks", "SegmentationObject", "SegmentationClass"):
+        (folder / name).mkdir()
+        encoded_mask = picture().convert("L").point(lambda v: 1 if v > 120 else 0)
+        encoded_mask.save(folder / name / "b.png")
+
+
+def all_masks(source: Any) -> None:
+    """Pixels, masks and counts of all that a source takes."""
+    for photograph in source:
+        photograph.load()
+        photograph.soft_tiles()
+        for annotation in photograph.objects:
+            photograph.mask(annotation)
+    count_annotations(source)
+
+
+def read_coco(folder: Path) -> None:
+    """As train, eval and index do, and as import does."""
+    all_masks(CocoFolder(folder))
+    imported("coco", folder)
+
+
+def read_lvis(folder: Path) -> None:
+    """As ``eval --lvis`` and import do."""
+    all_masks(AnnotationFile(folder / "lvis_v1_val.json", folder))
+    imported("lvis", folder, split="val")
+
+
+def imported(kind: str, source: Path, split: str | None = None) -> None:
+    """Import, and read what was imported."""
+    import shutil
+
+    out = source.parent / "imported"
+    try:
+        options = ImportOptions(split=split, max_side=48)
+        import_photographs(kind, str(source), str(out), options, Problems())
+        all_masks(open_source(out, problems=Problems(strict=True)))
+    finally:
+        shutil.rmtree(out, ignore_errors=True)
+
+
+def read_tar(folder: Path) -> None:
+    """As train, eval and index do, and as import and label do."""
+    all_masks(open_source(folder / "a.tar", problems=Problems()))
+    imported("sa1b", folder / "a.tar")
+
+
+def rle_values() -> st.SearchStrategy[bytes]:
+    """A segmentation of any kind, as JSON."""
+    whole = [annotation["segmentation"] for annotation in coco()["annotations"]]
+    counts = VALUES | st.text("0123456789:;<=>?@ABCDEFGHIJKLMNOPabcdefgho", max_size=30)
+    sizes = st.sampled_from([[40, 60], [60, 40], [40.0, 60], ["40", 60], [40], None])
+    runs = st.fixed_dictionaries({"size": sizes, "counts": counts})
+    coordinates = st.floats(-100, 200) | st.sampled_from([1e5, 9e6, 1e7, -9e6, float("nan"), 1e30])
+    polygons = st.lists(st.lists(coordinates, min_size=4, max_size=400), max_size=6)
+    changed = st.sampled_from([json.dumps({"s": s}) for s in whole]).flatmap(damaged_json)
+    made = st.one_of(runs, polygons, VALUES).map(lambda s: json.dumps({"s": s}).encode())
+    return changed | made
+
+
+def read_rle(folder: Path) -> None:
+    """As every reader of annotations does."""
+    try:
+        given = json.loads((folder / "rle.json").read_bytes())["s"]
+    # What is no JSON is another reader's matter.
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return
+    for height, width in ((40, 60), (3000, 4000)):
+        try:
+            rle = parse_segmentation(given, height, width)
+        except BrokenError:
+            continue
+        check_rle(rle, height, width)
+        decode_rle(rle)
+
+
+def damaged_pack() -> st.SearchStrategy[bytes]:
+    """A pack whose records, tar or compression is damaged."""
+    labels = msgspec.json.encode(record()).decode()
+    packed = lzma.compress(shard(photograph=False), preset=0)
+    by_json = damaged_json(labels).map(lambda content: shard(False, content))
+    inner = by_json | damaged_tar(shard(photograph=False))
+    return inner.map(lambda tar: lzma.compress(tar, preset=0)) | damaged_bytes(packed)
+
+
+def put_shard(folder: Path) -> None:
+    """The photographs that the labels are joined to."""
+    (folder / "shards").mkdir()
+    human = msgspec.structs.replace(record().annotations[0], teacher=[], soft=None)
+    plain = msgspec.json.encode(Record(record().image, [human]))
+    (folder / "shards" / "a.tar").write_bytes(shard(content=plain))
+
+
+def read_pack(folder: Path) -> None:
+    """As ``picosam2 teacher join`` does."""
+    import shutil
+
+    from picosam2.labelling.pack import join_labels
+
+    out = folder.parent / "joined"
+    try:
+        join_labels(folder / "labels.tar.xz", str(folder / "shards"), str(out))
+        all_masks(open_source(out, problems=Problems()))
+    finally:
+        shutil.rmtree(out, ignore_errors=True)
+
+
+def damaged_safetensors(content: bytes) -> st.SearchStrategy[bytes]:
+    """The tensors' JSON header damaged, or the bytes."""
+    length = int.from_bytes(content[:8], "little")
+    header, tensors = content[8 : 8 + length], content[8 + length :]
+
+    def assemble(damaged: bytes) -> bytes:
+        return len(damaged).to_bytes(8, "little") + damaged + tensors
+
+    return damaged_json(header.decode()).map(assemble) | damaged_bytes(content)
+
+
+@cache
+def small_network() -> Any:
+    """A network of a few channels."""
+    import torch
+
+    from picosam2.model import PaperConfig, build
+
+    torch.manual_seed(0)
+    return build(PaperConfig((4, 8), 8, (8, 4)))
+
+
+@cache
+def weights() -> bytes:
+    """Its file."""
+    import tempfile
+
+    from picosam2.checkpoint import save_weights
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "w.safetensors"
+        save_weights(path, small_network())
+        return path.read_bytes()
+
+
+def read_weights(folder: Path) -> None:
+    """As train, eval and export do."""
+    from picosam2.checkpoint import load_weights
+
+    load_weights(folder / "w.safetensors")
+
+
+def optimizers_of(network: Any) -> list[Any]:
+    """Those of a run."""
+    import torch
+
+    return [torch.optim.AdamW(network.parameters(), lr=1e-3)]
+
+
+@cache
+def state() -> bytes:
+    """The state of a run after one step."""
+    import tempfile
+
+    from picosam2.training.state import save_state
+
+    network = small_network()
+    optimizers = optimizers_of(network)
+    sum(parameter.sum() for parameter in network.parameters()).backward()
+    optimizers[0].step()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "state.safetensors"
+        save_state(path, network, network, optimizers, 1)
+        return path.read_bytes()
+
+
+def read_state(folder: Path) -> None:
+    """As a run that goes on does."""
+    from picosam2.model import build
+    from picosam2.training.state import load_state
+
+    network, average = (build(small_network().config) for _ in range(2))
+    load_state(folder / "state.safetensors", network, average, optimizers_of(network))
+
+
+@cache
+def onnx() -> bytes:
+    """The shipped INT8 model."""
+    from picosam2.weights import DEFAULT_MODEL, model_path
+
+    return model_path(DEFAULT_MODEL).read_bytes()
+
+
+def read_onnx(folder: Path) -> None:
+    """As ``segment --weights`` does, and one crop."""
+    import numpy as np
+
+    from picosam2.runtime.onnx import OnnxRuntime
+
+    OnnxRuntime(folder / "m.onnx", threads=1)(np.zeros((1, 96, 96, 3), np.uint8))
+
+
+def sidecar() -> str:
+    """What an export to C source says of itself."""
+    verification = {
+        "mask_iou": 0.97, "crops": 300, "logit_error": 0.1, "passed": True,
+        "miou": {"box": 0.6}, "fp32_miou": {"box": 0.61},
+    }  # fmt: skip
+    content = {
+        "target": "c-array", "model": "picosam2.tflite", "bytes": 1_400_000,
+        "verification": verification, "memory": {"arena_kib": 1910.0},
+    }  # fmt: skip
+    return json.dumps(content)
+
+
+def read_sidecar(folder: Path) -> None:
+    """As ``picosam2 fit`` does."""
+    from picosam2.export.fit import fit_table, measure_fit
+
+    fit_table(measure_fit(folder))
+
+
+def put_export(folder: Path) -> None:
+    """The folder of an export."""
+    (folder / "c").mkdir()
+
+
+READERS = {
+    "photographs": Reader(
+        "photograph", lambda: st.sampled_from(photographs()).flatmap(damaged_bytes), read_photograph
+    ),
+    "coco": Reader(
+        "instances.json", lambda: damaged_json(json.dumps(coco())), read_coco, put_photographs
+    ),
+    "lvis": Reader(
+        "lvis_v1_val.json", lambda: damaged_json(json.dumps(lvis())), read_lvis, put_photographs
+    ),
+    "voc": Reader(
+        "SegmentationObject/a.png",
+        lambda: st.sampled_from(photographs()).flatmap(damaged_bytes),
+        lambda folder: imported("voc", folder),
+        put_masks,
+    ),
+    "masks": Reader(
+        "masks/a.png",
+        lambda: st.sampled_from(photographs()).flatmap(damaged_bytes),
+        lambda folder: imported("masks", folder),
+        put_masks,
+    ),
+    "sa1b": Reader(
+        "a.tar",
+        lambda: damaged_json(msgspec.json.encode(record()).decode()).map(
+            lambda content: shard(True, content)
+        ),
+        read_tar,
+    ),
+    "shards": Reader("a.tar", lambda: damaged_tar(shard()), read_tar),
+    "rle": Reader("rle.json", rle_values, read_rle),
+    "packs": Reader("labels.tar.xz", damaged_pack, read_pack, put_shard),
+    "weights": Reader("w.safetensors", lambda: damaged_safetensors(weights()), read_weights),
+    "states": Reader("state.safetensors", lambda: damaged_safetensors(state()), read_state),
+    "onnx": Reader("m.onnx", lambda: damaged_bytes(onnx()), read_onnx),
+    "sidecars": Reader(
+        "c/picosam2.json", lambda: damaged_json(sidecar()), read_sidecar, put_export
+    ),
+}
+REFUSALS = (InputError, BrokenError)
