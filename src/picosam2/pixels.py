@@ -18,6 +18,8 @@ from picosam2.levels import Range, find_levels, given_levels
 ORIENTATION = 0x0112
 # Pillow holds 4 bytes a pixel beside the result's 3: a copy of the whole would be one too many.
 STRIP_PIXELS = 2**18
+# Where pixels are only moved, a strip is no copy: larger ones are turned faster.
+MOVED_PIXELS = 2**22
 # Of 16-bit colour Pillow reads one byte of each value, the high one; its name says where that is.
 DEEP_COLOUR = {"RGB;16B": "RGB;16L", "RGB;16L": "RGB;16B"}
 DEEP_COLOUR["RGB;16N"] = "RGB;16B" if np.little_endian else "RGB;16L"
@@ -75,7 +77,9 @@ def to_rgb(
         turned = orientation in (5, 6, 7, 8)
         result = np.empty((width, height, 3) if turned else (height, width, 3), np.uint8)
     stored = _STORED[orientation](result) if orientation in _STORED else result
-    _fill(stored, _strips_of(image, colour, low_bytes), value_range, name)
+    only_moved = colour is not None and low_bytes is None and value_range is None
+    at_once = MOVED_PIXELS if only_moved else STRIP_PIXELS
+    _fill(stored, _strips_of(image, colour, low_bytes), value_range, name, at_once)
     return result
 
 
@@ -106,12 +110,19 @@ def array_to_rgb(
     return result
 
 
-def _fill(target: NDArray[np.uint8], strips: Strips, value_range: Range | None, name: str) -> None:
+def _fill(
+    target: NDArray[np.uint8],
+    strips: Strips,
+    value_range: Range | None,
+    name: str,
+    at_once: int = STRIP_PIXELS,
+) -> None:
     height, width, _ = target.shape
-    step = max(1, STRIP_PIXELS // width)
+    step = max(1, at_once // width)
     slices = [slice(top, min(top + step, height)) for top in range(0, height, step)]
     levels = None if value_range is None else given_levels(value_range)
-    if levels is None and strips(slice(0, 1)).dtype != np.uint8:
+    kind = strips(slice(0, 1)).dtype
+    if levels is None and kind != np.uint8:
         levels = find_levels(map(strips, slices), height * width)
     if levels is not None:
         # The log's reader tells alike ones from the format: the numbers are arguments.
@@ -120,8 +131,14 @@ def _fill(target: NDArray[np.uint8], strips: Strips, value_range: Range | None, 
             "(--range LOW,HIGH, value_range set others)",
             name, levels.low, levels.high,
         )  # fmt: skip
+    shown: Callable[[NDArray[Any]], NDArray[np.uint8]] = levels or (lambda values: values)
+    if levels is not None and kind.kind == "u" and kind.itemsize <= 2:
+        # Looking up is several times as fast as computing.
+        shown = levels(np.arange(2**16)).__getitem__
     for rows in slices:
-        target[rows] = strips(rows) if levels is None else levels(strips(rows))
+        strip = np.broadcast_to(shown(strips(rows)), target[rows].shape)
+        # Pixel by pixel, not value by value: turning a photograph takes a third of the time.
+        target[rows].view("V3")[..., 0] = np.ascontiguousarray(strip).view("V3")[..., 0]
 
 
 def _strips_of(
