@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import struct
 from typing import Any
@@ -87,7 +88,8 @@ def damaged_json(draw: st.DrawFn, content: str) -> bytes:
             case 3:
                 here[key] = [here[key]]
             case _:
-                here[key] = draw(VALUES)
+                # A copy: what is damaged next may lie in it.
+                here[key] = copy.deepcopy(draw(VALUES))
     written = json.dumps(damaged)
     if draw(st.integers(0, 19)) == 0:
         written = "[" * draw(st.sampled_from([1, 3000, 200_000])) + written
