@@ -31,6 +31,13 @@ BYTES = st.one_of(
 )
 
 
+class Whole(bytes):
+    """Content that Hypothesis does not print: a megabyte of it, thousands of times, is too much."""
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} bytes>"
+
+
 @st.composite
 def damaged_bytes(draw: st.DrawFn, content: bytes) -> bytes:
     """Some bytes replaced, put in, taken out or doubled, or the end cut off."""
@@ -51,7 +58,7 @@ def damaged_bytes(draw: st.DrawFn, content: bytes) -> bytes:
             case 5:
                 if draw(st.booleans()):
                     del damaged[place:]
-    return bytes(damaged)
+    return Whole(damaged)
 
 
 def places_of(content: Any) -> list[tuple[Any, Any]]:
