@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import struct
 from typing import Any
@@ -30,6 +31,13 @@ BYTES = st.one_of(
 )
 
 
+class Whole(bytes):
+    """Content that Hypothesis does not print: a megabyte of it, thousands of times, is too much."""
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} bytes>"
+
+
 @st.composite
 def damaged_bytes(draw: st.DrawFn, content: bytes) -> bytes:
     """Some bytes replaced, put in, taken out or doubled, or the end cut off."""
@@ -50,7 +58,7 @@ def damaged_bytes(draw: st.DrawFn, content: bytes) -> bytes:
             case 5:
                 if draw(st.booleans()):
                     del damaged[place:]
-    return bytes(damaged)
+    return Whole(damaged)
 
 
 def places_of(content: Any) -> list[tuple[Any, Any]]:
@@ -87,7 +95,8 @@ def damaged_json(draw: st.DrawFn, content: str) -> bytes:
             case 3:
                 here[key] = [here[key]]
             case _:
-                here[key] = draw(VALUES)
+                # A copy: what is damaged next may lie in it.
+                here[key] = copy.deepcopy(draw(VALUES))
     written = json.dumps(damaged)
     if draw(st.integers(0, 19)) == 0:
         written = "[" * draw(st.sampled_from([1, 3000, 200_000])) + written

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from damage import VALUES, damaged_bytes, damaged_json, damaged_tar
+from damage import VALUES, Whole, damaged_bytes, damaged_json, damaged_tar
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -448,7 +448,7 @@ READERS = {
     "packs": Reader("labels.tar.xz", damaged_pack, read_pack, put_shard),
     "weights": Reader("w.safetensors", lambda: damaged_safetensors(weights()), read_weights),
     "states": Reader("state.safetensors", lambda: damaged_safetensors(state()), read_state),
-    "onnx": Reader("m.onnx", lambda: damaged_bytes(onnx()), read_onnx),
+    "onnx": Reader("m.onnx", lambda: damaged_bytes(Whole(onnx())), read_onnx),
     "sidecars": Reader(
         "c/picosam2.json", lambda: damaged_json(sidecar()), read_sidecar, put_export
     ),

@@ -1,6 +1,7 @@
 """A teacher's answers: asked on photographs, written into shards, joined to photographs again."""
 
 import io
+import lzma
 import os
 import random
 import signal
@@ -20,9 +21,10 @@ from PIL import Image
 
 from picosam2.cli import main
 from picosam2.data.photograph import Photograph, is_sure
+from picosam2.data.problems import Problems
 from picosam2.data.rle import decode_rle, encode_mask
 from picosam2.data.schema import Annotation, ImageInfo, Record, TeacherMask
-from picosam2.data.shards import Problems, read_shard, writing_shard
+from picosam2.data.shards import read_shard, writing_shard
 from picosam2.data.soft import decode_tiles, soft_square, soft_tile, tile_logits
 from picosam2.data.source import open_source
 from picosam2.errors import InputError
@@ -561,6 +563,18 @@ def test_the_commands_label_pack_and_join(shards, random_sam2, tmp_path):
             assert "2 photographs" in result.stderr
             assert "0 left out; 0 shards were there already" in result.stderr
     assert (tmp_path / "joined" / name).read_bytes() == (tmp_path / "out" / name).read_bytes()
+
+
+def test_a_pack_that_wants_all_memory_or_disk_is_refused(shards, tmp_path):
+    wants_memory = tmp_path / "memory.tar.xz"
+    filters = [{"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": 1 << 30}]
+    wants_memory.write_bytes(lzma.compress(b"labels", filters=filters))
+    wants_disk = tmp_path / "disk.tar.xz"
+    wants_disk.write_bytes(lzma.compress(bytes(200 << 20), preset=0))
+    for labels, reason in ((wants_memory, "emory"), (wants_disk, "unpacks to more")):
+        with pytest.raises(InputError, match=reason):
+            join_labels(labels, str(shards), str(tmp_path / "joined"))
+    assert not (tmp_path / "joined").exists()
 
 
 def test_the_commands_refuse_in_one_line(shards, tmp_path):

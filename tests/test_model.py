@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from picosam2.checkpoint import load_weights, save_weights
+from picosam2.checkpoint import load_weights, save_tensors, save_weights
 from picosam2.errors import InputError
 from picosam2.model import (
     FAMILIES,
@@ -147,3 +147,18 @@ def test_truncated_weights_are_refused(tmp_path):
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(InputError, match="cannot read weights from"):
         load_weights(path)
+
+
+def test_a_configuration_of_another_network_is_refused_without_memory_for_it(tmp_path):
+    """The file says what to build: a million channels would be more than any machine has."""
+    path = tmp_path / "weights.safetensors"
+    network = PicoSAM2(ModelConfig((4, 8), 8, (8, 4)))
+    for config in (
+        {"encoder": [1_000_000, 8], "bottleneck": 8, "decoder": [8, 4], "iou_head": True},
+        {"encoder": [4, 8], "bottleneck": 10**400, "decoder": [8, 4], "iou_head": True},
+        {"encoder": [4], "bottleneck": 8, "decoder": [4], "iou_head": True},
+    ):
+        tensors = {key: value.contiguous() for key, value in network.state_dict().items()}
+        save_tensors(path, tensors, {"config": json.dumps(config)})
+        with pytest.raises(InputError, match="cannot read weights"):
+            load_weights(path)

@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import tarfile
+import tracemalloc
 from pathlib import Path
 
 import fsspec
@@ -13,6 +14,7 @@ import msgspec
 import numpy as np
 import pytest
 import webdataset
+from damage import FIELDS, seal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -370,3 +372,54 @@ def test_a_large_photograph_is_taken(tmp_path, examples):
     with writing_shard(str(tmp_path / "large.tar")) as shard:
         shard.add("large", record, encoded.getvalue())
     assert len(open_source(tmp_path / "large.tar")) == 1
+
+
+# Headers that lie
+
+
+def lying(shard: str, at: int, **fields: bytes) -> bytes:
+    """The shard with fields of the header at a place changed, and the right check sum."""
+    content = bytearray(Path(shard).read_bytes())
+    for name, value in fields.items():
+        offset, length = FIELDS[name]
+        content[at + offset : at + offset + length] = value
+    seal(content, at)
+    return bytes(content)
+
+
+LYING_SIZES = {
+    "eight gigabytes": b"77777777777\0",
+    "2**87 bytes": b"\x80" + b"\x7f" * 11,
+    "below zero": b"\xff" * 10 + b"\xfe\x00",
+    "below zero, as text": b"-0000000001\0",
+    "no number": b"99999999999\0",
+}
+
+
+@pytest.mark.parametrize("size", LYING_SIZES.values(), ids=LYING_SIZES)
+@pytest.mark.parametrize("kind", [b"0", b"x", b"L", b"S"])
+def test_a_size_that_lies_costs_what_follows_and_no_memory(shard, tmp_path, size, kind):
+    samples, _ = read(shard)
+    header = samples[2].photograph.offset - BLOCK
+    liar = tmp_path / "liar.tar"
+    liar.write_bytes(lying(shard, header, size=size, type=kind))
+    tracemalloc.start()
+    found, problems = read(liar)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert keys(found)[:2] == NAMES[:2]
+    assert "coffee" not in keys(found)
+    assert problems
+    assert peak < 20e6
+
+
+def test_a_member_that_is_cut_off_is_read_by_no_one(shard, tmp_path):
+    """Also the soft targets, which are read later than the photograph."""
+    content = members(shard)
+    content["rocket.soft.png"] = bytes(5000)
+    tar = write_members(tmp_path / "d.tar", list(content.items()))
+    blob = tar.read_bytes()
+    tar.write_bytes(blob[: blob.index(b"rocket.soft.png") + BLOCK + 100])
+    samples, problems = read(tar)
+    assert keys(samples) == NAMES[:3]
+    assert any(".soft.png is cut off" in problem for problem in problems)

@@ -2,4 +2,11 @@
 
 
 class InputError(ValueError):
-    """Bad input: the message is one line and says what to do; the CLI then exits with 2."""
+    """Bad input: the message is one line and says what to do; the CLI then exits with 2.
+
+    Args:
+        message: what is wrong; line breaks, which names from files may have, become spaces.
+    """
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(" ".join(message.splitlines()))

@@ -65,8 +65,7 @@ def read_header(source: Path | bytes, name: str) -> Header:
                 kind = image.format or ""
             if ENDS.get(kind, b"") not in _tail(stream):
                 # Cut off, or something comes after its end, such as a phone's film.
-                with open_image(stream, name) as image:
-                    image.load()
+                _decode(stream, name)
     except BrokenError:
         raise
     except InputError as error:
@@ -75,6 +74,14 @@ def read_header(source: Path | bytes, name: str) -> Header:
     except Exception as error:
         raise BrokenError(Kind.DAMAGED, f"cannot read {name}: {error or repr(error)}") from None
     return header
+
+
+def _decode(stream: IO[bytes], name: str) -> None:
+    with open_image(stream, name) as image:
+        try:
+            image.load()
+        except OSError as error:
+            raise BrokenError(Kind.DAMAGED, f"{name} is cut off: {error}") from None
 
 
 def _tail(stream: IO[bytes]) -> bytes:

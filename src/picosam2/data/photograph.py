@@ -106,7 +106,7 @@ class Photograph:
             return np.zeros((0, TILE, TILE), np.uint8)
         try:
             return decode_tiles(self.soft.read())
-        except (OSError, SyntaxError, ValueError) as error:
+        except (OSError, ValueError) as error:
             raise InputError(f"cannot read the soft targets {self.soft}: {error}") from None
 
     def mask(self, annotation: Annotation) -> NDArray[np.bool_]:

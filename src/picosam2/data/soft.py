@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from picosam2.images import open_image
+
 TILE = 64
 # Beyond ±8 a sigmoid is 0 or 1 to three digits, and the runs of equal values compress.
 STEPS_PER_LOGIT = 16
@@ -76,13 +78,15 @@ def decode_tiles(png: bytes) -> NDArray[np.uint8]:
     Raises:
         ValueError: not such a picture.
     """
-    with Image.open(io.BytesIO(png)) as image:
-        pixels = np.asarray(image)
-    if (
-        pixels.dtype != np.uint8
-        or pixels.ndim != 2
-        or pixels.shape[1] != TILE
-        or pixels.shape[0] % TILE
-    ):
-        raise ValueError(f"soft targets of {pixels.shape}, not N·{TILE}×{TILE} grey")
-    return pixels.reshape(-1, TILE, TILE)
+    try:
+        with open_image(io.BytesIO(png), "the picture of soft targets") as image:
+            width, height = image.size
+            if image.mode != "L" or width != TILE or height % TILE:
+                size = f"{height}×{width} {image.mode}"
+                raise ValueError(f"soft targets of {size}, not N·{TILE}×{TILE} grey")
+            return np.asarray(image).reshape(-1, TILE, TILE)
+    except ValueError:
+        raise
+    # Pillow's decoders raise OSError, SyntaxError and more for damaged files.
+    except Exception as error:
+        raise ValueError(f"soft targets that are damaged: {error}") from None

@@ -42,7 +42,7 @@ def label(
     config: LabelConfig,
     executor: str,
     workers: int,
-    problems: Problems,
+    problems: Problems | None = None,
 ) -> Outcome:
     """Label the shards of ``source`` into ``out``; what is there already is not done again.
 
@@ -62,6 +62,7 @@ def label(
     Raises:
         InputError: bad input, nothing left to label, ``out`` holds other labels, or a worker died.
     """
+    problems = Problems() if problems is None else problems
     shards = find_shards(source)
     # Workers on a cluster have folders of their own to be in.
     out = out if is_address(out) else _path(out)
