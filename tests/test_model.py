@@ -152,7 +152,7 @@ def test_truncated_weights_are_refused(tmp_path):
 def test_a_configuration_of_another_network_is_refused_without_memory_for_it(tmp_path):
     """The file says what to build: a million channels would be more than any machine has."""
     path = tmp_path / "weights.safetensors"
-    network = PicoSAM2(ModelConfig((4, 8), 8, (8, 4)))
+    network = build(PaperConfig((4, 8), 8, (8, 4)))
     for config in (
         {"encoder": [1_000_000, 8], "bottleneck": 8, "decoder": [8, 4], "iou_head": True},
         {"encoder": [4, 8], "bottleneck": 10**400, "decoder": [8, 4], "iou_head": True},
