@@ -21,7 +21,7 @@ DAMAGED = (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, Rec
 # What a sidecar must say, and what those of some targets must say besides.
 NEEDED = ("target", "model", "bytes", "verification", "network", "weights_sha256")
 NEEDED_OF = {
-    "ethos-u": ("vela", "estimate", "memory"),
+    "ethos-u": ("vela", "estimate", "memory", "system_config"),
     "imx500": ("memory",),
     "c-array": ("memory",),
 }
@@ -87,7 +87,9 @@ def _row(
         **latencies.get(path, {}),
     }
     if target == "ethos-u":
-        row |= {"accelerator": sidecar["vela"]["accelerator"]}
+        clock = f"{sidecar['estimate']['clock_mhz']:.0f} MHz"
+        parts = sidecar["vela"]["accelerator"], clock, sidecar["system_config"]
+        row |= {"accelerator": ", ".join(parts)}
         row |= _estimate(sidecar["estimate"])
     if target in CHANNEL_MULTIPLE and _holds_all_activations(sidecar):
         predicted = network["activation_bytes"][str(CHANNEL_MULTIPLE[target])]
