@@ -207,7 +207,12 @@ def small(
     **config: Any,
 ) -> Try:
     """A try of the small network, with ImageNet's encoder, on crops of 96 pixels."""
-    defaults = {"model": SmallConfig(), "sizes": ((96, 1.0),), "lr": 3e-3}
+    defaults = {
+        "model": SmallConfig(),
+        "sizes": ((96, 1.0),),
+        "lr": 3e-3,
+        "sampler": SamplerConfig(box_jitter=0.15),
+    }
     return Try(title, defaults | config, labelled, human, init="imagenet")
 
 

@@ -21,8 +21,6 @@ def load_encoder(network: PicoSAM2, path: Path) -> None:
     Raises:
         InputError: the file is missing or broken, or the network has no such encoder.
     """
-    if not path.is_file():
-        raise InputError(f"no {path}: scripts/convert_encoder.py makes it")
     try:
         tensors = load_file(path)
     except (OSError, safetensors.SafetensorError) as error:

@@ -39,7 +39,10 @@ class Start:
             return None
         if self.init == "imagenet":
             if not ENCODER_FILE.is_file():
-                raise InputError(f"no {ENCODER_FILE}: scripts/convert_encoder.py makes it")
+                raise InputError(
+                    f"--init imagenet: no {ENCODER_FILE}; a clone has it, "
+                    "scripts/convert_encoder.py makes it; or begin with --init small"
+                )
             return ENCODER_FILE
         path = weights_path(self.init) if self.init in FAMILIES else Path(self.init)
         if not path.is_file():
