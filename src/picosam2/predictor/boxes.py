@@ -58,8 +58,8 @@ def fit_to_box(
     lowered = logits - np.minimum(config.slope * beyond, config.deepest).astype(np.float32)
     shifts = np.array(config.shifts, np.float32)
     shifted = lowered + shifts[:, None, None]
-    overlaps = [box_overlap(candidate, box) for candidate in shifted]
-    best: NDArray[np.float32] = shifted[np.argmax(overlaps - config.shift_cost * np.abs(shifts))]
+    gains = _overlaps(shifted > 0, box) - config.shift_cost * np.abs(shifts)
+    best: NDArray[np.float32] = shifted[np.argmax(gains)]
     return best.copy()
 
 
@@ -122,15 +122,21 @@ def in_crop(box: Sequence[float], crop: Crop, size: int) -> tuple[float, ...]:
 
 def box_overlap(logits: NDArray[np.float32], box: Sequence[float]) -> float:
     """IoU in 0..1 of the mask's bounding box with ``box``, both in the crop's pixels."""
-    mask = logits > 0
-    columns, rows = np.flatnonzero(mask.any(axis=0)), np.flatnonzero(mask.any(axis=1))
-    if not len(columns):
-        return 0.0
+    return float(_overlaps(logits[None] > 0, box)[0])
+
+
+def _overlaps(masks: NDArray[np.bool_], box: Sequence[float]) -> NDArray[np.float64]:
+    """N of them at once, for N×S×S masks; 0 where a mask is empty."""
+    size = masks.shape[-1]
+    shared, own = np.ones(len(masks)), np.ones(len(masks))
+    for axis, (low, high) in ((1, (box[0], box[2])), (2, (box[1], box[3]))):
+        touched = np.any(masks, axis=axis)
+        first, after = touched.argmax(axis=1), size - touched[:, ::-1].argmax(axis=1)
+        shared *= (np.minimum(high, after) - np.maximum(low, first)).clip(0)
+        own *= after - first
     x0, y0, x1, y1 = box
-    width = max(0.0, min(x1, columns[-1] + 1) - max(x0, columns[0]))
-    height = max(0.0, min(y1, rows[-1] + 1) - max(y0, rows[0]))
-    own = (columns[-1] + 1 - columns[0]) * (rows[-1] + 1 - rows[0])
-    return float(width * height / (own + (x1 - x0) * (y1 - y0) - width * height))
+    result: NDArray[np.float64] = shared / (own + (x1 - x0) * (y1 - y0) - shared)
+    return result * masks.any(axis=(1, 2))
 
 
 def _beyond(low: float, high: float, size: int) -> NDArray[np.float64]:

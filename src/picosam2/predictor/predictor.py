@@ -175,11 +175,11 @@ class Predictor:
         _check_bytes(len(prompts) * count, image.shape[:2], return_logits)
         with _ONE_BLAS_THREAD:
             readings = self._answer(image, prompts, count)
-            answers = [_draw(found, image.shape[:2], count, return_logits) for found in readings]
-        if len(prompts) == 1:
-            return answers[0]
-        masks, scores, logits = (np.stack(part) for part in zip(*answers, strict=True))
-        return masks, scores, logits
+            answer = _draw(readings, image.shape[:2], count, return_logits)
+        if len(prompts) > 1:
+            return answer
+        masks, scores, logits = answer
+        return masks[0], scores[0], logits[0]
 
     def predict_batch(
         self,
@@ -279,10 +279,10 @@ class Predictor:
         for start in range(0, len(prompts), RLE_BATCH):
             with _ONE_BLAS_THREAD:
                 found = self._answer(image, prompts[start : start + RLE_BATCH], 1)
-                masks = [_draw(readings, image.shape[:2], 1, False)[0][0] for readings in found]
-            for (reading,), mask in zip(found, masks, strict=True):
+                masks, scores, _ = _draw(found, image.shape[:2], 1, return_logits=False)
+            for mask, score in zip(masks[:, 0], scores[:, 0].tolist(), strict=True):
                 rle = encode_mask(mask.astype(bool, copy=False))
-                yield {"size": list(rle.size), "counts": rle.counts}, reading.score
+                yield {"size": list(rle.size), "counts": rle.counts}, score
 
     def _image(self) -> Image8:
         image = self._of_thread.image
@@ -361,18 +361,25 @@ def _check_bytes(masks: int, size: tuple[int, int], return_logits: bool) -> None
 
 
 def _draw(
-    readings: list[Reading], size: tuple[int, int], count: int, return_logits: bool
+    answers: list[list[Reading]], size: tuple[int, int], count: int, return_logits: bool
 ) -> Answer:
-    """The readings as masks of the image; the last is repeated where there are too few."""
-    readings = readings + [readings[-1]] * (count - len(readings))
+    """B prompts' readings as B×C masks of the image; where there are too few, the last again."""
+    low_size = (LOW_RESOLUTION, LOW_RESOLUTION)
     draw: Callable[..., NDArray[Any]] = paste if return_logits else paste_mask
-    masks = np.empty((count, *size), np.float32 if return_logits else bool)
-    for reading, mask in zip(readings, masks, strict=True):
-        draw(reading.logits, reading.crop, size, out=mask)
-    low = (LOW_RESOLUTION, LOW_RESOLUTION)
-    low_logits = np.stack([paste(r.logits, r.crop, size, low) for r in readings])
-    for reading, mask, low_mask in zip(readings, masks, low_logits, strict=True):
-        if reading.bounds is not None:
-            keep_within(mask, reading.bounds, size, OUTSIDE_LOGIT if return_logits else False)
-            keep_within(low_mask, reading.bounds, size, OUTSIDE_LOGIT)
-    return masks, np.array([r.score for r in readings], np.float32), low_logits
+    masks = np.empty((len(answers), count, *size), np.float32 if return_logits else bool)
+    logits = np.empty((len(answers), count, *low_size), np.float32)
+    scores = np.empty((len(answers), count), np.float32)
+    for prompt, readings in enumerate(answers):
+        for place in range(count):
+            if place >= len(readings):
+                for result in (masks, logits, scores):
+                    result[prompt, place] = result[prompt, place - 1]
+                continue
+            reading, mask, low = readings[place], masks[prompt, place], logits[prompt, place]
+            draw(reading.logits, reading.crop, size, out=mask)
+            paste(reading.logits, reading.crop, size, low_size, out=low)
+            if reading.bounds is not None:
+                keep_within(mask, reading.bounds, size, OUTSIDE_LOGIT if return_logits else False)
+                keep_within(low, reading.bounds, size, OUTSIDE_LOGIT)
+            scores[prompt, place] = reading.score
+    return masks, scores, logits
