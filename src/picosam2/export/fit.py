@@ -154,7 +154,7 @@ def _read(path: Path) -> tuple[Path, dict[str, Any]]:
         if content.get("target") not in TARGETS or missing:
             raise ValueError(f"lacks {', '.join(missing)}" if missing else "is of no known target")
         content["verification"]["mask_iou"], content["network"]["family"]
-        if Path(content["model"]).name != content["model"]:
+        if not content["model"] or Path(content["model"]).name != content["model"]:
             raise ValueError(f"names the model {content['model']!r}")
     except (OSError, *DAMAGED) as error:
         raise InputError(f"{path} is not a description by picosam2 export: {error}") from None
