@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -11,8 +12,10 @@ from executorch.backends.xnnpack.quantizer.xnnpack_quantizer import (
     get_symmetric_quantization_config,
 )
 from executorch.exir import to_edge_transform_and_lower
-from torch import nn
+from torch import Tensor, nn
+from torchao.quantization.pt2e import MinMaxObserver
 from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
+from torchao.quantization.pt2e.quantizer import QuantizationSpec
 
 from picosam2.checkpoint import load_weights
 from picosam2.export.artefact import Artefact, Job, nchw_tensors
@@ -20,6 +23,8 @@ from picosam2.model import CameraModel
 from picosam2.prompt import CROP_SIZE
 from picosam2.runtime.executorch import ExecuTorchRuntime
 
+# Of the smallest scale, as XNNPACK's own configuration has it.
+EPSILON = 2**-12
 EXAMPLE = (torch.zeros(1, 3, CROP_SIZE, CROP_SIZE),)
 
 
@@ -30,13 +35,46 @@ def export_executorch(job: Job) -> Artefact:
 
 def export_executorch_int8(job: Job) -> Artefact:
     """``picosam2-int8.pte``: activations and weights s8; float32 in and out."""
+    network, observer = _network(job), MinMaxObserver
+    if any(isinstance(module, nn.ReLU6) for module in network.modules()):
+        # XNNPACK's quantiser fuses ReLU into convolutions, not ReLU6: it would quantise what is
+        # clipped afterwards. A range that ends at 6 clips as well.
+        _replace(network, nn.ReLU6, nn.ReLU)
+        observer = _UpTo6
     config = get_symmetric_quantization_config(is_per_channel=True)
+    # The smallest and the largest value seen: the default, histograms, takes most of the time.
+    config = replace(
+        config,
+        input_activation=_observed(config.input_activation, MinMaxObserver),
+        output_activation=_observed(config.output_activation, observer),
+    )
     quantizer = XNNPACKQuantizer().set_global(config)
-    network = prepare_pt2e(torch.export.export(_network(job), EXAMPLE).module(), quantizer)
+    network = prepare_pt2e(torch.export.export(network, EXAMPLE).module(), quantizer)
     with torch.inference_mode():
         for crop in torch.from_numpy(job.crops.transpose(0, 3, 1, 2)):
             network(crop[None].float().contiguous())
     return _write(convert_pt2e(network), job.folder / "picosam2-int8.pte")
+
+
+class _UpTo6(MinMaxObserver):  # type: ignore[misc]
+    """Of a network whose activations are ReLU6: what is never negative ends at 6."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Observe, and pass on what ReLU6 would."""
+        clipped = x.clamp(max=6.0) if x.min() >= 0 else x
+        super().forward(clipped)
+        return clipped
+
+
+def _observed(spec: QuantizationSpec, observer: type[MinMaxObserver]) -> QuantizationSpec:
+    return replace(spec, observer_or_fake_quant_ctr=observer.with_args(eps=EPSILON))
+
+
+def _replace(network: nn.Module, old: type[nn.Module], new: type[nn.Module]) -> None:
+    for name, module in list(network.named_modules()):
+        if isinstance(module, old):
+            parent, _, child = name.rpartition(".")
+            setattr(network.get_submodule(parent), child, new())
 
 
 def _network(job: Job) -> nn.Module:

@@ -19,8 +19,8 @@ MANIFEST = "manifest.json"
 
 # What a run may begin with that has seen no photograph with masks.
 UNTRAINED = ("random", "imagenet")
-FAMILIES = ("paper",)
-DEFAULT_MODEL = "paper"
+FAMILIES = ("small", "paper")
+DEFAULT_MODEL = "small"
 
 # The files of each name, the default engine's first. Only one family has fp32 as ONNX: 5 MB.
 BUNDLED = {
