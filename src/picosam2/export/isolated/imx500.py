@@ -32,10 +32,6 @@ from picosam2.checkpoint import load_weights  # noqa: E402
 from picosam2.model import CameraModel  # noqa: E402
 
 BATCH = 10
-# The whole range of each activation: the default clips the rare large ones.
-RANGES = mct.core.QuantizationConfig(
-    activation_error_method=mct.core.QuantizationErrorMethod.NOCLIPPING
-)
 
 
 def main() -> None:
@@ -50,7 +46,6 @@ def main() -> None:
     quantised, _ = mct.ptq.pytorch_post_training_quantization(
         CameraModel(load_weights(weights)).eval(),
         representative,
-        core_config=mct.core.CoreConfig(quantization_config=RANGES),
         target_platform_capabilities=get_target_platform_capabilities(
             tpc_version="1.0", device_type="imx500"
         ),
