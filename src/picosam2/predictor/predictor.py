@@ -279,10 +279,12 @@ class Predictor:
         for start in range(0, len(prompts), RLE_BATCH):
             with _ONE_BLAS_THREAD:
                 found = self._answer(image, prompts[start : start + RLE_BATCH], 1)
-                masks = [_draw(readings, image.shape[:2], 1, False)[0][0] for readings in found]
-            for (reading,), mask in zip(found, masks, strict=True):
-                rle = encode_mask(mask.astype(bool, copy=False))
-                yield {"size": list(rle.size), "counts": rle.counts}, reading.score
+            # One after the other: those of a large photograph need memory.
+            for readings in found:
+                with _ONE_BLAS_THREAD:
+                    masks, _, _ = _draw(readings, image.shape[:2], 1, False)
+                rle = encode_mask(masks[0].astype(bool, copy=False))
+                yield {"size": list(rle.size), "counts": rle.counts}, readings[0].score
 
     def _image(self) -> Image8:
         image = self._of_thread.image
