@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from scipy import ndimage
 
 from picosam2.formats.base import Format, Found, Photograph
 from picosam2.output import save_png
@@ -44,7 +46,7 @@ def cut_out(image: NDArray[np.uint8], logits: NDArray[np.float32]) -> Image.Imag
     width = max(1.0, SOFTNESS * max(logits.shape))
     rows, columns = (np.flatnonzero((logits > 0).any(axis=axis)) for axis in (1, 0))
     if len(rows):
-        beyond = int(np.ceil(width)) + 1
+        beyond = math.ceil(width) + 1
         window = tuple(
             slice(max(0, int(found[0]) - beyond), int(found[-1]) + 1 + beyond)
             for found in (rows, columns)
@@ -64,4 +66,9 @@ def _alpha(logits: NDArray[np.float32], width: float) -> NDArray[np.uint8]:
     alpha = np.rint(255 * np.clip(0.5 + distance / (2 * width), 0, 1))
     # Where rounding would move a pixel across the mask's edge.
     inside = logits > 0
-    return np.where(inside, np.maximum(alpha, 128), np.minimum(alpha, 127)).astype(np.uint8)
+    alpha = np.where(inside, np.maximum(alpha, 128), np.minimum(alpha, 127))
+    # Logits come close to 0 elsewhere too, where the network hesitates.
+    side = 2 * math.ceil(width) + 1
+    alpha[ndimage.minimum_filter(inside, side)] = 255
+    alpha[~ndimage.maximum_filter(inside, side)] = 0
+    return alpha.astype(np.uint8)
