@@ -19,7 +19,7 @@ from picosam2.segmenting.prompts import Prompts
 
 
 def usable(
-    prompts: Prompts, size: tuple[int, int], refuse: Callable[[InputError], None]
+    prompts: Prompts, size: tuple[int, int], refuse: Callable[[InputError], object]
 ) -> Prompts | None:
     """The prompts that a photograph can answer; None where none is left.
 

@@ -53,9 +53,8 @@ def read_boxes(path: Path, photos: Sequence[PhotoFile]) -> dict[str, list[GivenB
         content = path.read_bytes()
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from None
-    named = (
-        _from_json(path, content) if content.lstrip()[:1] in b"[{" else _from_text(path, content)
-    )
+    read = _from_json if content.lstrip().startswith((b"[", b"{")) else _from_text
+    named = read(path, content)
     index = _by_every_name(photos)
     boxes: dict[str, list[GivenBox]] = {}
     for key, box in named:
