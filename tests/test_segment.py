@@ -125,7 +125,7 @@ def test_a_prompt_outside_some_photographs_leaves_these_out(folder):
 
 
 def test_everything_is_what_the_generator_finds(cat, predictor):
-    call = ("segment", CAT, "--everything", "--json", "-")
+    call = ("segment", CAT, "--everything", "--threads", "1", "--json", "-")
     result = run(*call)
     found = json.loads(result.stdout)
     expected = AutomaticMaskGenerator(predictor, output_mode="coco_rle").generate(cat)
