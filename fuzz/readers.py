@@ -415,6 +415,24 @@ def put_export(folder: Path) -> None:
     (folder / "c").mkdir()
 
 
+def boxes() -> str:
+    """A detector's boxes as COCO's results."""
+    box = {"image_id": 139, "category_id": 17, "bbox": [60.5, 10.0, 20.0, 25.0], "score": 0.9}
+    return json.dumps([box, {"file_name": "a.jpg", "bbox": [1, 2, 3, 4]}])
+
+
+def read_boxes_file(folder: Path) -> None:
+    """As ``picosam2 segment --boxes`` does, up to which of them can be used."""
+    from picosam2.segmenting.answers import usable
+    from picosam2.segmenting.box_file import read_boxes
+    from picosam2.segmenting.photos import PhotoFile
+    from picosam2.segmenting.prompts import Prompts
+
+    photos = [PhotoFile(folder / name, name) for name in ("a.jpg", "000000000139.jpg")]
+    for given in read_boxes(folder / "boxes", photos).values():
+        usable(Prompts(boxes=given), SIZE, str)
+
+
 READERS = {
     "photographs": Reader(
         "photograph", lambda: st.sampled_from(photographs()).flatmap(damaged_bytes), read_photograph
@@ -452,6 +470,12 @@ READERS = {
     "onnx": Reader("m.onnx", lambda: damaged_bytes(Whole(onnx())), read_onnx),
     "sidecars": Reader(
         "c/picosam2.json", lambda: damaged_json(sidecar()), read_sidecar, put_export
+    ),
+    "boxes": Reader("boxes", lambda: damaged_json(boxes()), read_boxes_file),
+    "box lines": Reader(
+        "boxes",
+        lambda: damaged_bytes(Whole(b"file,x0,y0,x1,y1\na.jpg,1,2,30,40\n139.jpg,5,6,7.5,8\n")),
+        read_boxes_file,
     ),
 }
 REFUSALS = (InputError, BrokenError)

@@ -1,13 +1,22 @@
 """Promptable segmentation small enough for an image sensor."""
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from picosam2.errors import InputError
 
 if TYPE_CHECKING:
+    from picosam2.formats.detections import to_supervision
     from picosam2.predictor import Predictor, PredictorConfig
 
-__all__ = ["InputError", "Predictor", "PredictorConfig"]
+__all__ = ["InputError", "Predictor", "PredictorConfig", "to_supervision"]
+
+# Where names are that are imported when they are asked for.
+_HOMES = {
+    "Predictor": "picosam2.predictor",
+    "PredictorConfig": "picosam2.predictor",
+    "to_supervision": "picosam2.formats.detections",
+}
 
 
 def __getattr__(name: str) -> Any:
@@ -16,8 +25,6 @@ def __getattr__(name: str) -> Any:
     Raises:
         AttributeError: there is no such name.
     """
-    if name in __all__:
-        from picosam2 import predictor
-
-        return getattr(predictor, name)
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -21,7 +21,7 @@ def draw_overlay(
     image: NDArray[np.uint8],
     mask: NDArray[np.bool_],
     point: Sequence[float] | None = None,
-    box: Sequence[float] | None = None,
+    box: Sequence[float] | Sequence[Sequence[float]] | None = None,
     colour: tuple[int, int, int] = COLOUR,
 ) -> Image.Image:
     """The photograph, dimmed around the mask, with the mask tinted and outlined and the prompt.
@@ -32,7 +32,7 @@ def draw_overlay(
         image: H×W×3 uint8 RGB.
         mask: H×W bool.
         point: x, y of a click in pixels.
-        box: x0, y0, x1, y1 in pixels.
+        box: x0, y0, x1, y1 in pixels, or B of them.
         colour: RGB of the mask.
     """
     scale = min(1.0, MAX_SIDE / max(image.shape[:2]))
@@ -44,7 +44,7 @@ def draw_overlay(
             for count, full in zip((height, width), mask.shape, strict=True)
         )
         mask = mask[np.ix_(rows, columns)]
-        point, box = ([n * scale for n in p] if p is not None else None for p in (point, box))
+        point = None if point is None else [n * scale for n in point]
     else:
         shown = image.copy()
     longer = max(shown.shape[:2])
@@ -59,8 +59,9 @@ def draw_overlay(
         plane[outline] = of_mask
     picture = Image.fromarray(shown)
     draw = ImageDraw.Draw(picture)
-    if box is not None:
-        draw.rectangle(tuple(box), outline="white", width=line)
+    boxes = np.empty((0, 4)) if box is None else scale * np.reshape(box, (-1, 4))
+    for corners in boxes.tolist():
+        draw.rectangle(corners, outline="white", width=line)
     if point is not None:
         radius = max(3, longer / 90)
         x, y = point

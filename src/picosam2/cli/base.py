@@ -30,6 +30,7 @@ EXTRAS = {
     "ray": "scale",
     "jinja2": "eval",
     "matplotlib": "eval",
+    "shapely": "formats",
 }
 
 
@@ -99,21 +100,27 @@ class LocalPath(click.Path):
 PATH = LocalPath()
 
 
-def floats(count: int) -> Callable[..., tuple[float, ...] | None]:
-    """A click callback that reads ``count`` numbers separated by commas."""
+def floats(count: int) -> Callable[..., Any]:
+    """A click callback that reads ``count`` numbers separated by commas, or several times that."""
 
-    def parse(_: click.Context, __: click.Parameter, value: str | None) -> Any:
+    def parse(_: click.Context, __: click.Parameter, value: str | tuple[str, ...] | None) -> Any:
         if value is None:
             return None
-        try:
-            numbers = tuple(float(part) for part in value.split(","))
-        except ValueError:
-            numbers = ()
-        if len(numbers) != count:
-            raise click.BadParameter(f"give {count} numbers separated by commas, not {value!r}")
-        return numbers
+        if isinstance(value, str):
+            return _numbers(value, count)
+        return tuple(_numbers(each, count) for each in value)
 
     return parse
+
+
+def _numbers(text: str, count: int) -> tuple[float, ...]:
+    try:
+        numbers = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        numbers = ()
+    if len(numbers) != count:
+        raise click.BadParameter(f"give {count} numbers separated by commas, not {text!r}")
+    return numbers
 
 
 def say(message: str) -> None:

@@ -1,78 +1,154 @@
-"""The verb ``segment``: a photograph and a prompt in, a mask out."""
+"""The verb ``segment``: photographs and prompts in, masks out."""
 
 from __future__ import annotations
 
-import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-import numpy as np
 
 from picosam2.cli.base import (
     PATH,
     engine_option,
     floats,
+    leaving_out,
     range_option,
     say,
+    strict_option,
     threads_option,
     weights_option,
 )
 from picosam2.errors import InputError
+from picosam2.formats import FORMATS, open_format
+
+if TYPE_CHECKING:
+    from picosam2.data.problems import Kind
+    from picosam2.formats.base import Format
+    from picosam2.predictor import Predictor
+    from picosam2.segmenting.photos import PhotoFile
 
 
 @click.command()
-@click.argument("photo", type=PATH)
+@click.argument("photos", type=PATH, nargs=-1, required=True, metavar="PHOTO|FOLDER|PATTERN...")
 @click.option(
     "--point", callback=floats(2), metavar="X,Y", help="A click on the object, in pixels."
 )
-@click.option("--box", callback=floats(4), metavar="X0,Y0,X1,Y1", help="A box around the object.")
-@click.option("--out", type=PATH, help="Folder of the pictures.  [default: .]")
-@click.option("--json", "json_file", metavar="FILE", help="Write the mask as JSON; - for stdout.")
+@click.option(
+    "--box",
+    "boxes",
+    multiple=True,
+    callback=floats(4),
+    metavar="X0,Y0,X1,Y1",
+    help="A box around an object; again for each further object.",
+)
+@click.option(
+    "--boxes",
+    "box_file",
+    type=PATH,
+    help="A file of boxes: COCO's results (JSON), or lines of file,x0,y0,x1,y1.",
+)
+@click.option("--everything", is_flag=True, help="Find all objects, without a prompt.")
+@click.option(
+    "--format",
+    "format_name",
+    type=click.Choice(list(FORMATS)),
+    help="What is written.  [default: png, or with --json and without --out nothing more]",
+)
+@click.option(
+    "--tolerance",
+    type=click.FloatRange(min=0, max=1e6),
+    default=1.0,
+    show_default=True,
+    help="How far polygons may be from the mask's outline, in pixels.",
+)
+@click.option("--out", type=PATH, help="Folder of the results.  [default: .]")
+@click.option("--json", "json_file", metavar="FILE", help="Write --format rle here; - for stdout.")
+@strict_option
 @range_option
 @weights_option
 @engine_option
 @threads_option
 def segment(
-    photo: Path,
+    photos: tuple[Path, ...],
     point: tuple[float, ...] | None,
-    box: tuple[float, ...] | None,
+    boxes: tuple[tuple[float, ...], ...],
+    box_file: Path | None,
+    everything: bool,
+    format_name: str | None,
+    tolerance: float,
     out: Path | None,
     json_file: str | None,
+    strict: bool,
     value_range: tuple[float, float] | None,
     weights: str,
     engine: str | None,
     threads: int,
 ) -> None:
-    """Segment the object under a click or in a box of PHOTO.
+    """Segment the object under a click, in each box, or all objects of photographs.
 
-    Writes photo.jpg.mask.png (255 is object) and photo.jpg.overlay.png. With --json, the mask is
-    written as COCO RLE with its bbox, area and predicted IoU, and the pictures only where --out is
-    given.
-    Coordinates are those of the upright photograph.
+    Writes photo.jpg.mask.png (255 is object) and photo.jpg.overlay.png, or another format. With
+    --json, the masks are written as COCO RLE with bbox, area and predicted IoU, and the pictures
+    only where --out or --format is given.
+    Coordinates are those of the upright photograph. Of several photographs, those that are broken
+    are left out and named.
     """
-    from picosam2.images import load_image
+    if sum((point is not None, bool(boxes), box_file is not None, everything)) != 1:
+        raise InputError(
+            "give one prompt: --point X,Y, --box X0,Y0,X1,Y1 (one or more), --boxes FILE "
+            "or --everything"
+        )
+    if everything and format_name == "cutout":
+        raise InputError("--everything keeps no soft edges: give --format png, or boxes as prompts")
+    from picosam2.formats.base import Target
+    from picosam2.segmenting.box_file import GivenBox, read_boxes
+    from picosam2.segmenting.photos import find_photos, is_lone
+    from picosam2.segmenting.prompts import Prompts
+    from picosam2.segmenting.run import segment_photographs
 
-    if (point is None) == (box is None):
-        raise InputError("give one prompt: --point X,Y or --box X0,Y0,X1,Y1")
-    # Before all else is imported: decoding is when some large photographs need most memory.
-    image = load_image(photo, value_range)
-    # So that the predictor needs no copy of its own.
-    image.setflags(write=False)
-    from picosam2.output import mask_record, write_json, write_pictures
-    from picosam2.predictor import Predictor
+    lone_photo = is_lone(photos)
+    found = find_photos(photos)
+    if box_file is not None:
+        of_file = read_boxes(box_file, found)
+        prompts = {name: Prompts(boxes=given) for name, given in of_file.items()}
+        without = len(found) - len(prompts)
+        found = [photo for photo in found if photo.name in prompts]
+        if without:
+            say(f"{without} photographs have no box in {box_file}: passed over")
+    else:
+        same = Prompts(point, [GivenBox(box) for box in boxes], everything)
+        prompts = dict.fromkeys((photo.name for photo in found), same)
+    one_object = point is not None or len(boxes) == 1
 
-    predictor = Predictor.from_pretrained(weights, engine=engine, threads=threads)
-    start = time.perf_counter()
-    predictor.set_image(image)
-    points = None if point is None else [point]
-    masks, scores, _ = predictor.predict(points, box=box, multimask_output=False)
-    milliseconds = (time.perf_counter() - start) * 1000
-    if json_file is None or out is not None:
-        for name, path in write_pictures(out or Path(), photo.name, image, masks[0], point, box):
-            say(f"{name}: {path}")
-    if json_file is not None:
-        write_json(json_file, mask_record(masks[0], float(scores[0])) | {"image": photo.name})
-    say(
-        f"predicted IoU {scores[0]:.2f}, {np.count_nonzero(masks[0])} pixels, "
-        f"{milliseconds:.0f} ms in {predictor.forward_passes} forward passes"
-    )
+    def target(name: str) -> Target:
+        folder = out or Path()
+        stem = found[0].name if lone_photo else "masks"
+        file = str(folder / f"{stem}.{name}.json")
+        if name == "rle" and json_file is not None:
+            file = json_file
+        return Target(folder, file, lone_photo and one_object, not one_object, tolerance)
+
+    def tools() -> tuple[Predictor, Sequence[Format]]:
+        from picosam2.predictor import Predictor
+
+        formats = [open_format(name, target(name)) for name in _wanted(format_name, json_file, out)]
+        return Predictor.from_pretrained(weights, engine=engine, threads=threads), formats
+
+    with leaving_out(strict) as problems:
+
+        def refuse(kind: Kind, photo: PhotoFile, error: InputError) -> None:
+            if lone_photo and (box_file is None or kind != kind.PROMPT):
+                raise error
+            problems.add(kind, photo.path.parent, photo.name, error)
+
+        segment_photographs(found, prompts, value_range, tools, refuse, say)
+
+
+def _wanted(format_name: str | None, json_file: str | None, out: Path | None) -> list[str]:
+    """The formats to write; the first is the one that may need logits."""
+    names = [] if format_name is None else [format_name]
+    if format_name is None and (json_file is None or out is not None):
+        names.append("png")
+    if json_file is not None and "rle" not in names:
+        names.append("rle")
+    return names

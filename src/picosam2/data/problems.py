@@ -38,6 +38,7 @@ class Kind(StrEnum):
     TEACHER = "broken teacher's label"
     MEMBER = "unusable member of a shard"
     SHARD = "damaged shard"
+    PROMPT = "unusable prompt"
 
 
 # What is lost with these is an object; with the others, a photograph or more.

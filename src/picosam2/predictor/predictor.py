@@ -279,10 +279,8 @@ class Predictor:
         for start in range(0, len(prompts), RLE_BATCH):
             with _ONE_BLAS_THREAD:
                 found = self._answer(image, prompts[start : start + RLE_BATCH], 1)
-                masks, scores, _ = _draw(found, image.shape[:2], 1, return_logits=False)
-            for mask, score in zip(masks[:, 0], scores[:, 0].tolist(), strict=True):
-                rle = encode_mask(mask.astype(bool, copy=False))
-                yield {"size": list(rle.size), "counts": rle.counts}, score
+            for readings in found:
+                yield _draw_rle(readings, image.shape[:2]), readings[0].score
 
     def _image(self) -> Image8:
         image = self._of_thread.image
@@ -358,6 +356,14 @@ def _check_bytes(masks: int, size: tuple[int, int], return_logits: bool) -> None
             f"{masks} masks of {size[1]}×{size[0]} pixels would take {masks * each / 1e6:.0f} MB: "
             "predict_rle gives them one by one"
         )
+
+
+def _draw_rle(readings: list[Reading], size: tuple[int, int]) -> dict[str, Any]:
+    """The best reading as COCO RLE; its mask, which is large where the image is, is let go."""
+    with _ONE_BLAS_THREAD:
+        masks, _, _ = _draw([readings], size, 1, return_logits=False)
+    rle = encode_mask(masks[0, 0].astype(bool, copy=False))
+    return {"size": list(rle.size), "counts": rle.counts}
 
 
 def _draw(

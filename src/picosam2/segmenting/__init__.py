@@ -1,0 +1,1 @@
+"""From photographs and prompts to files of masks: what ``picosam2 segment`` does."""

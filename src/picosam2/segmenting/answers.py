@@ -1,0 +1,102 @@
+"""The predictor's answers to the prompts of a photograph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from tqdm import tqdm
+
+from picosam2.data.rle import encode_mask
+from picosam2.data.schema import Rle
+from picosam2.errors import InputError
+from picosam2.formats.base import Found, Photograph
+from picosam2.predictor import Predictor
+from picosam2.predictor.prompts import check_box, check_point
+from picosam2.segmenting.box_file import GivenBox
+from picosam2.segmenting.prompts import Prompts
+
+
+def usable(
+    prompts: Prompts, size: tuple[int, int], refuse: Callable[[InputError], object]
+) -> Prompts | None:
+    """The prompts that a photograph can answer; None where none is left.
+
+    Args:
+        prompts: as they were given.
+        size: H, W of the photograph in pixels.
+        refuse: called with what is wrong with each of the others.
+    """
+    height, width = size
+    boxes = []
+    try:
+        if prompts.point is not None:
+            x, y = prompts.point
+            check_point(x, y, width, height)
+    except InputError as error:
+        refuse(error)
+        return None
+    for box in prompts.boxes:
+        try:
+            check_box(_finite(box.corners), width, height)
+            boxes.append(box)
+        except InputError as error:
+            refuse(error)
+    return replace(prompts, boxes=boxes) if boxes or not prompts.boxes else None
+
+
+def answer(
+    predictor: Predictor, photo: Photograph, prompts: Prompts, logits: bool
+) -> Iterator[Found]:
+    """The objects of a photograph, one by one.
+
+    Args:
+        predictor: with trained weights.
+        photo: as it is to be shown.
+        prompts: of ``usable``.
+        logits: give logits too; not with ``everything``.
+    """
+    if prompts.everything:
+        yield from _everything(predictor, photo)
+        return
+    predictor.set_image(photo.pixels)
+    boxes = prompts.boxes or [GivenBox(())]
+    asked: dict[str, Any] = {"point_coords": None if prompts.point is None else [prompts.point]}
+    if not logits:
+        asked["box"] = [box.corners for box in prompts.boxes] or None
+        for box, (rle, score) in zip(boxes, predictor.predict_rle(**asked), strict=True):
+            yield Found(_rle(rle), score, None, box.image_id, box.category_id)
+        return
+    for box in boxes:
+        masks, scores, _ = predictor.predict(
+            **asked, box=box.corners or None, multimask_output=False, return_logits=True
+        )
+        score = float(scores[0])
+        yield Found(encode_mask(masks[0] > 0), score, masks[0], box.image_id, box.category_id)
+
+
+def _everything(predictor: Predictor, photo: Photograph) -> Iterator[Found]:
+    from picosam2.automatic import AutomaticMaskGenerator
+
+    generator = AutomaticMaskGenerator(predictor, output_mode="coco_rle")
+    with tqdm(desc=photo.name, unit="crop", leave=False) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        found = generator.generate(photo.pixels, progress)
+    for record in found:
+        yield Found(_rle(record["segmentation"]), record["predicted_iou"])
+
+
+def _rle(rle: dict[str, Any]) -> Rle:
+    height, width = rle["size"]
+    return Rle((height, width), rle["counts"])
+
+
+def _finite(corners: tuple[float, ...]) -> tuple[float, ...]:
+    if not all(abs(value) < float("inf") for value in corners):
+        raise InputError(f"box must be finite numbers, not {list(corners)}")
+    return corners
