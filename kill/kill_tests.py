@@ -12,6 +12,7 @@ from verbs import find_verbs, make_inputs
 
 
 def main() -> int:
+    """0 where nothing differs."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=10, help="of every verb")
     parser.add_argument("--seed", type=int, default=0)

@@ -22,8 +22,11 @@ FLOORS = "grabcut,whole-crop,centred-disc"
 # Measured times and memory, and what says when and by which commit something was made.
 MEASURED = {"first_ms", "next_ms", "first_box_ms", "peak_bytes", "samples_per_s"}
 MADE = {"commit", "git_commit", "starts", "command"}
-# TensorBoard names its files after the second and the process; Ray keeps its own logs.
-NOT_COMPARED = ("out/tensorboard/", "tmp/ray/")
+# TensorBoard names its files after the second and the process. In the system's temporary folder
+# Ray keeps logs, ONNX Runtime a number of the session and, of a killed quantisation, a model.
+NOT_COMPARED = (
+    "out/tensorboard/", "tmp/ray/", "tmp/.ses/", "tmp/ort.quant.", "tmp/torchinductor_",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
