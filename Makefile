@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Compiling modules that are never imported would take a fifth of the time and space.
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt
 
-.PHONY: demo test test-export edge-tools fuzz lint weights report edge clean
+.PHONY: demo test test-export edge-tools fuzz kill-tests lint weights report edge clean
 
 demo: .venv/installed
 	$(BIN)/picosam2 segment src/picosam2/examples/images/astronaut.jpg --point 398,427 --out demo
@@ -24,6 +24,11 @@ test-export: edge-tools
 FUZZ ?= 1000
 fuzz: .venv/developing
 	$(BIN)/python fuzz/run.py --inputs $(FUZZ)
+
+# kill -9 of every verb at random moments (docs/robustness.md): make kill-tests KILLS=10
+KILLS ?= 10
+kill-tests: .venv/developing
+	$(BIN)/python kill/kill_tests.py --kills $(KILLS)
 
 lint: .venv/developing
 	$(BIN)/ruff check .

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import stat
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from test_cli import PHOTO, assert_refused, run
 
 from picosam2 import InputError
 from picosam2.data.storage import writing
-from picosam2.files import replacing
+from picosam2.files import new_folder, replacing, scratch_folder
 
 CLICK = ("segment", PHOTO, "--point", "230,160", "--threads", "1")
 
@@ -154,3 +155,25 @@ def test_pictures_follow_links_too(tmp_path):
 
 def test_a_folder_is_no_file(tmp_path):
     assert_refused(run(*CLICK, "--json", tmp_path), "it is a folder")
+
+
+def test_what_a_killed_process_of_the_same_number_left_is_replaced(tmp_path):
+    """In containers the next process has the number of the one that was killed."""
+    leftover = f".out.{socket.gethostname()}.{os.getpid()}.tmp"
+    (tmp_path / leftover).mkdir()
+    (tmp_path / leftover / "half").write_text("half")
+    with new_folder(tmp_path / "out") as folder:
+        (folder / "whole").write_text("whole")
+    assert [path.name for path in tmp_path.rglob("*")] == ["out", "whole"]
+
+
+def test_temporary_folders_of_killed_processes_go(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    left = tmp_path / f"picosam2.{socket.gethostname()}.{ended.pid}.x.tmp"
+    left.mkdir()
+    (left / "model").write_text("half")
+    with scratch_folder() as folder, scratch_folder() as other:
+        assert set(tmp_path.iterdir()) == {folder, other}
+    assert not list(tmp_path.iterdir())

@@ -372,6 +372,12 @@ def test_a_damaged_photograph_is_named_and_left_out(shards, random_sam2, tmp_pat
     label(str(tmp_path / "in"), str(tmp_path / "out"), random_sam2, EVERYTHING, "local", 1)
     assert sample.key in capsys.readouterr().err
     assert len(open_source(tmp_path / "out")) == 1
+    # A kill may come after the last shard: the next run finds all there, and has this to do.
+    left_out = tmp_path / "out" / "left-out.jsonl"
+    before = left_out.read_bytes()
+    left_out.unlink()
+    label(str(tmp_path / "in"), str(tmp_path / "out"), random_sam2, EVERYTHING, "local", 1)
+    assert left_out.read_bytes() == before
 
 
 RUN = """

@@ -295,6 +295,30 @@ def test_a_resumed_run_ends_in_the_same_state(objects, tmp_path):
         assert torch.equal(value, state[name]), name
 
 
+def test_a_stop_in_the_last_validation_is_made_good(objects, tmp_path):
+    """The next run validates again, and writes no step twice."""
+    steps = SMALL.steps
+    options = RunOptions(tmp_path, save_every=2, validate_every=3)
+
+    def figures(network, step):
+        return {"miou": step / 100}
+
+    def stop(network, step):
+        if step == steps:
+            raise KeyboardInterrupt
+        return figures(network, step)
+
+    with pytest.raises(KeyboardInterrupt):
+        train(World(), objects, SMALL, options, stop)
+    with (tmp_path / "validation.jsonl").open("a") as file:
+        file.write('{"step": 6, "mi')
+    train(World(), objects, SMALL, options, figures)
+    lines = (tmp_path / "validation.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == [3, 6]
+    assert steps == 6
+    assert (tmp_path / "weights.safetensors").is_file()
+
+
 def command(*arguments: object) -> list[str]:
     return [sys.executable, "-m", "picosam2", "train", *map(str, arguments)]
 

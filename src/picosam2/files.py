@@ -43,6 +43,7 @@ def _renaming(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _remove_leftovers(path.parent, here)
+        _remove(temporary)
         yield temporary
         temporary.replace(path)
     finally:
@@ -52,9 +53,9 @@ def _renaming(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _streaming(path: Path) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory() as folder:
+    with scratch_folder() as folder:
         # Its name's end tells some writers the format.
-        temporary = Path(folder) / path.name
+        temporary = folder / path.name
         yield temporary
         with temporary.open("rb") as content, _open_stream(path) as stream:
             shutil.copyfileobj(content, stream)
@@ -100,6 +101,7 @@ def new_folder(path: Path) -> Iterator[Path]:
         temporary = path.with_name(f"{here}{os.getpid()}.tmp")
         try:
             _remove_leftovers(path.parent, here)
+            _remove(temporary)
             temporary.mkdir(parents=True)
             yield temporary
             temporary.replace(path)
@@ -107,6 +109,26 @@ def new_folder(path: Path) -> Iterator[Path]:
             shutil.rmtree(temporary, ignore_errors=True)
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror or error}") from None
+
+
+@contextlib.contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """A temporary folder of the system's, gone after the block; those of killed processes go too.
+
+    Raises:
+        InputError: it cannot be made.
+    """
+    here = f"picosam2.{socket.gethostname()}."
+    try:
+        _remove_leftovers(Path(tempfile.gettempdir()), here)
+        folder = Path(tempfile.mkdtemp(".tmp", f"{here}{os.getpid()}."))
+    except OSError as error:
+        reason = error.strerror or error
+        raise InputError(f"cannot write temporary files: {reason}; set $TMPDIR") from None
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _is_empty_folder(path: Path) -> bool:
@@ -118,13 +140,18 @@ def _remove_leftovers(folder: Path, here: str) -> None:
     if os.name != "posix":
         return
     for path in folder.glob(f"{glob.escape(here)}*.tmp"):
-        pid = path.name.removeprefix(here).removesuffix(".tmp")
+        pid = path.name.removeprefix(here).removesuffix(".tmp").partition(".")[0]
         if not pid.isdigit() or not 0 < int(pid) < 2**31:
             continue
         try:
             os.kill(int(pid), 0)
         except ProcessLookupError:
-            with contextlib.suppress(OSError):
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
+            _remove(path)
         except PermissionError:
             continue
+
+
+def _remove(path: Path) -> None:
+    """Remove what may lie there: in containers the process that was killed had the same number."""
+    with contextlib.suppress(OSError):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 import onnx
 import onnxruntime
 
+from picosam2.files import scratch_folder
 from picosam2.graph import Graph
 
 LAYERS = ("Conv", "ConvTranspose", "MatMul", "Gemm", "LayerNormalization", "BatchNormalization")
@@ -24,12 +24,12 @@ def count_macs(graph: Graph) -> int:
     The graph is run once on zeros, unoptimised, and the shapes are taken from ONNX Runtime's
     profile, so that inputs of any size and every operator are covered.
     """
-    with tempfile.TemporaryDirectory() as folder:
+    with scratch_folder() as folder:
         options = _unoptimised()
         options.enable_profiling = True
         # The profile leaves out weights that are packed for a kernel.
         options.add_session_config_entry("session.disable_prepacking", "1")
-        options.profile_file_prefix = str(Path(folder) / "profile")
+        options.profile_file_prefix = str(folder / "profile")
         session = onnxruntime.InferenceSession(
             str(graph.path), options, providers=["CPUExecutionProvider"]
         )
@@ -47,11 +47,11 @@ def count_parameters(graph: Graph) -> int:
     Tables that an exporter computed beforehand (interpolated position embeddings) are no
     parameters; nor are learned tokens counted, a few thousand in SAM's decoders.
     """
-    with tempfile.TemporaryDirectory() as folder:
+    with scratch_folder() as folder:
         path = graph.path
         if path.suffix == ".ort":
             # Only ONNX Runtime reads its own format; it writes it back as ONNX.
-            path = Path(folder) / "model.onnx"
+            path = folder / "model.onnx"
             options = _unoptimised()
             options.optimized_model_filepath = str(path)
             options.add_session_config_entry("session.save_model_format", "ONNX")

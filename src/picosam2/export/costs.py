@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from picosam2.checkpoint import load_weights
 from picosam2.export.onnx import write_onnx
+from picosam2.files import scratch_folder
 from picosam2.graph import Graph
 from picosam2.graph_costs import count_macs
 from picosam2.graph_memory import peak_memory
@@ -28,8 +28,8 @@ def network_costs(weights: Path) -> dict[str, Any]:
         analysis, one byte a value, by what channels are padded to a multiple of.
     """
     network = load_weights(weights)
-    with tempfile.TemporaryDirectory() as folder:
-        graph = Path(folder) / "network.onnx"
+    with scratch_folder() as folder:
+        graph = folder / "network.onnx"
         write_onnx(weights, graph)
         return {
             "family": network.config.family,

@@ -11,7 +11,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from tqdm import tqdm
 
 from picosam2.cache import cache_folder
 from picosam2.errors import InputError
+from picosam2.files import scratch_folder
 
 ISOLATED = Path(__file__).parent / "isolated"
 PACKAGE = Path(__file__).parents[1]
@@ -39,10 +39,10 @@ def run_isolated(environment: str, arguments: Sequence[str | Path], doing: str) 
     """
     python = prepare(environment) / "bin" / "python"
     # Only this package is shared: the tools keep their own versions of everything else.
-    with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "picosam2").symlink_to(PACKAGE)
+    with scratch_folder() as folder:
+        (folder / "picosam2").symlink_to(PACKAGE)
         command = [python, "-m", f"picosam2.export.isolated.{environment}", *arguments]
-        run_tool(command, doing, PYTHONPATH=folder)
+        run_tool(command, doing, PYTHONPATH=str(folder))
 
 
 def run_tool(command: Sequence[str | Path], doing: str, **variables: str) -> str:

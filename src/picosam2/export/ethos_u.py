@@ -6,7 +6,6 @@ import csv
 import re
 import shutil
 import sys
-import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from picosam2.errors import InputError
 from picosam2.export.artefact import Artefact, Job
 from picosam2.export.environment import run_tool
 from picosam2.export.litert import export_litert_int8
+from picosam2.files import scratch_folder
 
 
 @dataclass(frozen=True)
@@ -73,12 +73,12 @@ def compile_by_vela(source: Path, out: Path, config: VelaConfig) -> dict[str, An
         Vela's estimates: ``estimate`` with ``ms``, ``cycles``, ``clock_mhz`` and ``macs``, and
         ``memory`` with ``sram_kib``, ``dram_kib`` and ``flash_kib``.
     """
-    with tempfile.TemporaryDirectory() as folder:
+    with scratch_folder() as folder:
         command: list[str | Path] = [sys.executable, "-m", "ethosu.vela", source]
         command += ["--output-dir", folder, *config.arguments]
         said = run_tool(command, "compiling by Vela")
-        shutil.copy(Path(folder) / f"{source.stem}_vela.tflite", out)
-        (summary,) = Path(folder).glob("*_summary_*.csv")
+        shutil.copy(folder / f"{source.stem}_vela.tflite", out)
+        (summary,) = folder.glob("*_summary_*.csv")
         with summary.open(newline="") as file:
             (row,) = csv.DictReader(file)
     number = {name: float(value) for name, value in row.items() if _is_number(value)}

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import tempfile
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ import onnx
 from picosam2.errors import InputError
 from picosam2.export.artefact import Artefact, Job, tensor
 from picosam2.export.environment import prepare, run_isolated, run_tool
+from picosam2.files import scratch_folder
 from picosam2.prompt import CROP_SIZE
 from picosam2.runtime.onnx import OnnxRuntime
 
@@ -36,8 +36,7 @@ def export_imx500(job: Job) -> Artefact:
         InputError: a tool failed.
     """
     quantised = job.folder / "fake-quantised.onnx"
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary)
+    with scratch_folder() as folder:
         np.save(folder / "crops.npy", job.crops)
         arguments = [job.weights.resolve(), folder / "crops.npy", folder]
         run_isolated("imx500", arguments, "quantising by MCT")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 import numpy as np
 
 from picosam2.export.artefact import Artefact, Job, tensor
 from picosam2.export.environment import run_isolated
+from picosam2.files import scratch_folder
 from picosam2.prompt import CROP_SIZE
 from picosam2.runtime.litert import LiteRtRuntime
 
@@ -23,8 +23,8 @@ def export_litert(job: Job) -> Artefact:
 def export_litert_int8(job: Job) -> Artefact:
     """``picosam2-litert-int8.tflite``: int8 in and out, NHWC; the input is a byte minus 128."""
     model = job.folder / "picosam2-litert-int8.tflite"
-    with tempfile.TemporaryDirectory() as folder:
-        crops = Path(folder) / "crops.npy"
+    with scratch_folder() as folder:
+        crops = folder / "crops.npy"
         np.save(crops, job.crops)
         arguments = [job.weights.resolve(), model, crops]
         run_isolated("litert", arguments, "converting to LiteRT")

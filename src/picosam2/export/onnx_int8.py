@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +18,15 @@ from onnxruntime.quantization import (
 
 from picosam2.export.artefact import Artefact, Job, nchw_tensors
 from picosam2.export.onnx import write_onnx
+from picosam2.files import scratch_folder
 from picosam2.runtime.onnx import OnnxRuntime
 
 
 def export_onnx_int8(job: Job) -> Artefact:
     """``picosam2-int8.onnx``: QDQ; activations u8, weights s8 per channel."""
     model = job.folder / "picosam2-int8.onnx"
-    with tempfile.TemporaryDirectory() as folder:
-        fp32 = Path(folder) / "fp32.onnx"
+    with scratch_folder() as folder:
+        fp32 = folder / "fp32.onnx"
         write_onnx(job.weights, fp32)
         onnx.save(upsample_by_gather(onnx.load(fp32)), fp32)
         quantise(fp32, model, job.crops)

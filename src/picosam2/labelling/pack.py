@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import lzma
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +23,7 @@ from picosam2.data.shards import (
 )
 from picosam2.data.storage import base_name, beneath, exists, writing
 from picosam2.errors import InputError
+from picosam2.files import scratch_folder
 from picosam2.labelling.photograph import with_answers
 from picosam2.labelling.record import RECORD_FILE, read_record, write_record
 
@@ -52,8 +52,8 @@ def pack_labels(source: str, out: Path) -> int:
     if record is None:
         raise InputError(f"{source} has no {RECORD_FILE}: picosam2 label makes labels")
     names: set[str] = set()
-    with tempfile.TemporaryDirectory() as folder:
-        tar = Path(folder) / "labels.tar"
+    with scratch_folder() as folder:
+        tar = folder / "labels.tar"
         with writing_shard(str(tar)) as labels:
             labels.add_meta(RECORD_FILE, record)
             for shard in tqdm(shards, desc="packing", unit="shard", delay=2):
@@ -136,8 +136,8 @@ def _read(shard: str, photographs: bool = True) -> Iterator[Sample]:
 
 @contextmanager
 def _unpacked(labels: Path) -> Iterator[str]:
-    with tempfile.TemporaryDirectory() as folder:
-        tar = Path(folder) / "labels.tar"
+    with scratch_folder() as folder:
+        tar = folder / "labels.tar"
         try:
             with labels.open("rb") as packed, tar.open("wb") as file:
                 _decompress(packed, file, MOST_TIMES * labels.stat().st_size)

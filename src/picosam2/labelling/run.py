@@ -77,6 +77,8 @@ def label(
             _check_same_photographs(job)
     outcome = Outcome(shards_before=len(ready))
     if not todo:
+        # A kill may have come after the last shard and before this.
+        gather_left_out(out, [job.target for job in jobs])
         return outcome
     # On an object store, reading all headers would be reading everything twice.
     local = not is_address(source)

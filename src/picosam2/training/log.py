@@ -18,8 +18,16 @@ def _step(row: dict[str, str]) -> float:
     return int(row["step"]) if complete else math.inf
 
 
+def _validated_step(line: str) -> float:
+    """The step of a validation; infinite where a kill cut the line short."""
+    try:
+        return int(json.loads(line)["step"])
+    except (ValueError, KeyError, TypeError):
+        return math.inf
+
+
 class Log:
-    """A run's figures as CSV and for TensorBoard; after a resume the CSV has no step twice."""
+    """A run's figures as files and for TensorBoard; after a resume the files have no step twice."""
 
     def __init__(self, out: Path, step: int) -> None:
         self.path = out / "log.csv"
@@ -32,6 +40,12 @@ class Log:
         with replacing(self.path) as temporary, temporary.open("w", newline="") as file:
             csv.DictWriter(file, self.fields).writeheader()
             csv.DictWriter(file, self.fields, extrasaction="ignore").writerows(rows)
+        self.validation_path = out / "validation.jsonl"
+        if self.validation_path.is_file():
+            lines = self.validation_path.read_text().splitlines()
+            with replacing(self.validation_path) as temporary:
+                kept = [line for line in lines if _validated_step(line) <= step]
+                temporary.write_text("".join(f"{line}\n" for line in kept))
 
     def add(self, row: dict[str, float]) -> None:
         """Append one row."""
@@ -42,9 +56,9 @@ class Log:
         for name in self.fields[2:]:
             self.writer.add_scalar(f"train/{name}", row[name], int(row["samples"]))
 
-    def validation(self, out: Path, step: int, figures: dict[str, float]) -> None:
+    def validation(self, step: int, figures: dict[str, float]) -> None:
         """Append the figures of one validation to ``validation.jsonl``."""
-        with (out / "validation.jsonl").open("a") as file:
+        with self.validation_path.open("a") as file:
             file.write(json.dumps({"step": step, **figures}) + "\n")
         for name, value in figures.items():
             self.writer.add_scalar(f"validation/{name}", value, step)

@@ -177,8 +177,9 @@ def train(
         return cast(PicoSAM2, average.module)
 
     def save() -> None:
-        save_state(state_file, network, average, optimizers, step)
         save_weights(options.out / WEIGHTS_FILE, averaged())
+        # The state is the last to be written: what a kill leaves undone, the next run does again.
+        save_state(state_file, network, average, optimizers, step)
 
     sums: dict[str, float] = {}
     last_time, last_step = time.perf_counter(), step
@@ -220,11 +221,11 @@ def train(
                 loss=f"{row['loss']:.3f}", iou=f"{row['iou']:.3f}", rate=f"{rate:.0f}/s"
             )
             sums, last_time, last_step = {}, now, step
+        if validation and (step % options.validate_every == 0 or step == config.steps):
+            log.validation(step, validation(averaged(), step))
+            last_time = time.perf_counter()
         if step % options.save_every == 0 or step == config.steps:
             save()
-        if validation and (step % options.validate_every == 0 or step == config.steps):
-            log.validation(options.out, step, validation(averaged(), step))
-            last_time = time.perf_counter()
     bar.close()
     if log is not None:
         log.writer.close()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import tempfile
 import threading
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from torch.multiprocessing.spawn import ProcessExitedException
 from tqdm import tqdm
 
 from picosam2.errors import InputError
+from picosam2.files import scratch_folder
 from picosam2.training.config import TrainConfig
 from picosam2.training.loop import RunOptions, Validation, train
 from picosam2.training.objects import TrainingObjects
@@ -37,8 +37,7 @@ def launch(
     if processes == 1:
         train(World(), objects, config, options, validation)
         return
-    with tempfile.TemporaryDirectory() as folder:
-        shared = Path(folder)
+    with scratch_folder() as shared:
         args = (processes, objects.share_memory_(), config, options, validation, shared)
         context = torch.multiprocessing.spawn(  # type: ignore[attr-defined, no-untyped-call]
             _worker, args, nprocs=processes, join=False
