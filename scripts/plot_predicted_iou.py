@@ -19,7 +19,8 @@ SHOWN = (DEFAULT_MODEL, "sam2-tiny", "mobilesam")
 def main() -> None:
     folder, out = Path(sys.argv[1]), Path(sys.argv[2])
     run = json.loads((folder / "run.json").read_bytes())
-    run["segmenters"] = {name: run["segmenters"][name] for name in SHOWN}
+    found = run["segmenters"]
+    run["segmenters"] = {name: found[name] for name in SHOWN if name in found}
     with replacing(out) as temporary:
         temporary.write_text(calibration(run))
 

@@ -92,7 +92,7 @@ def _accuracy(run: dict[str, Any]) -> Table:
                 row += [ABSENT] * 5
                 continue
             row += [_points(figures["by_size"][s]["miou"]) for s in ("small", "medium", "large")]
-            row += [_points(figures["boundary_miou"]), f"{100 * figures['below_half']:.0f} %"]
+            row += [_points(figures["boundary_miou"]), _percent(figures.get("below_half"))]
         rows.append(row)
     title = f"{run['data']['folder']}: mIoU of {count_objects(run)} objects, whole image"
     return Table(title, header, rows)
@@ -160,6 +160,11 @@ def _cell(figures: dict[str, Any] | None, brief: bool = False) -> str:
 
 def _points(value: float | None) -> str:
     return ABSENT if value is None else f"{100 * value:.1f}"
+
+
+def _percent(share: float | None) -> str:
+    """Runs before this was counted have none."""
+    return ABSENT if share is None else f"{100 * share:.0f} %"
 
 
 def _number(value: float | None, unit: float = 1) -> str:
