@@ -28,6 +28,7 @@ from picosam2.masks import mask_iou
 from picosam2.output import write_json
 from picosam2.record import git_commit
 from picosam2.table import ABSENT, Table
+from picosam2.weights import DEFAULT_MODEL
 
 Box = tuple[float, float, float, float]
 ASPECTS = (1, 2, 4, 8, math.inf)
@@ -61,7 +62,7 @@ def name_of(aspect: float) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--weights", default="int8", help="int8, fp32 or a file")
+    parser.add_argument("--weights", default=DEFAULT_MODEL, help="a name or a file")
     parser.add_argument("--limit", type=int, help="measure only so many objects")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
