@@ -86,7 +86,7 @@ def test_deep_values_are_said_in_one_line_and_a_range_fixes_them(tmp_path):
     deep = load_image(tmp_path / "deep.png.mask.png")
     Image.fromarray(grey).save(tmp_path / "plain.png")
     run("segment", tmp_path / "plain.png", *box[2:])
-    assert mask_iou(deep > 127, load_image(tmp_path / "plain.png.mask.png") > 127) > 0.98
+    assert mask_iou(deep > 127, load_image(tmp_path / "plain.png.mask.png") > 127) > 0.9
     assert "given range: 0 became black, 8160 white" in run(*box, "--range", "0,8160").stderr
     assert_refused(run(*box, "--range", "9,9"), "LOW,HIGH")
     assert_refused(run(*box, "--range", "9"), "--range", "2 numbers")
@@ -264,7 +264,7 @@ def test_an_address_where_a_file_belongs_keeps_its_slashes(command):
     ("options", "words"),
     [
         (("--weights", "INT8"), ("no weights INT8", "did you mean int8?")),
-        (("--weights", "tiny"), ("no weights tiny", "int8, fp32")),
+        (("--weights", "tiny"), ("no weights tiny", "small, small-fp32")),
         (("--weights", "none.onnx"), ("cannot read", "none.onnx")),
         (("--engine", "ONNX"), ("ONNX",)),
         (("--threads", "-1"), ("--threads",)),

@@ -91,7 +91,8 @@ def train_command(processes: int | None, data: Path, out: Path, *options: object
     command = [sys.executable, "-m"]
     if processes:
         command += ["torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", "-m"]
-    arguments = ("train", "--data", data, "--out", out, "--batch", 4, "--sizes", "32:1", *options)
+    batch = () if "--batch" in options else ("--batch", 4)
+    arguments = ("train", "--data", data, "--out", out, *batch, "--sizes", "32:1", *options)
     return [*command, "picosam2", *map(str, arguments)]
 
 

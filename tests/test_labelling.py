@@ -369,7 +369,10 @@ def test_a_damaged_photograph_is_named_and_left_out(shards, random_sam2, tmp_pat
     with writing_shard(str(tmp_path / "in" / "a.tar")) as shard:
         shard.add(sample.key, sample.record, bytes(damaged))
         shard.add(other.key, other.record, other.photograph.read())
-    label(str(tmp_path / "in"), str(tmp_path / "out"), random_sam2, EVERYTHING, "local", 1)
+    problems = Problems()
+    folders = str(tmp_path / "in"), str(tmp_path / "out")
+    label(*folders, random_sam2, EVERYTHING, "local", 1, problems)
+    problems.say()
     assert sample.key in capsys.readouterr().err
     assert len(open_source(tmp_path / "out")) == 1
     # A kill may come after the last shard: the next run finds all there, and has this to do.

@@ -213,7 +213,7 @@ def test_threads_are_counted(threads):
         Predictor.from_pretrained(threads=threads)
 
 
-@pytest.mark.parametrize(("name", "words"), [("INT8", "did you mean int8"), ("small", "choose")])
+@pytest.mark.parametrize(("name", "words"), [("SMALL", "did you mean small"), ("tiny", "choose")])
 def test_weights_that_are_not_there_are_named(name, words):
     with pytest.raises(ValueError, match=f"no weights {name}: {words}"):
         Predictor.from_pretrained(name)

@@ -19,6 +19,7 @@ from safetensors.torch import load_file
 
 from picosam2.cli import main
 from picosam2.data.coco import CocoFolder
+from picosam2.data.problems import Problems
 from picosam2.data.source import open_source
 from picosam2.errors import InputError
 from picosam2.examples import EXAMPLES
@@ -383,21 +384,13 @@ def test_damaged_states_are_refused_in_one_line(objects, tmp_path):
 
 
 def test_shares_are_given_for_all_folders_or_none():
-    folders, shares = parse_data((f"{EXAMPLES}:0.3", f"{EXAMPLES}:0.7"), World())
+    folders, shares = parse_data((f"{EXAMPLES}:0.3", f"{EXAMPLES}:0.7"), World(), Problems())
     assert shares == [0.3, 0.7]
-    _, shares = parse_data((str(EXAMPLES),), World())
+    _, shares = parse_data((str(EXAMPLES),), World(), Problems())
     assert shares == [sum(len(p.objects) for p in folders[0])]
     for bad in ((f"{EXAMPLES}:0.3", str(EXAMPLES)), (f"{EXAMPLES}:x",), (f"{EXAMPLES}:0",)):
         with pytest.raises(InputError):
-            parse_data(bad, World())
-
-
-@pytest.mark.data
-def test_teacher_masks_are_filtered(data):
-    """5,870 of the 6,703 masks made from boxes are good enough to train on."""
-    folder = CocoFolder(data / "coco-boxes")
-    assert sum(len(p.objects) for p in folder) == 5_870
-    assert {a.source for p in folder for a in p.objects} == {"teacher"}
+            parse_data(bad, World(), Problems())
 
 
 @pytest.mark.data

@@ -29,25 +29,25 @@ class OneBlasThread:
     """A context in which matrix products take one thread; may be entered by several at once.
 
     The geometry's matrices are small: BLAS threads would wait for each other longer than they work.
-    The number of BLAS threads is the process's; the last one to leave restores what the first
-    found.
+    Their number is the process's. Who enters first sets it, and restores it as he leaves; others
+    leave it alone, so that what is restored is what was there.
     """
 
     def __init__(self) -> None:
         self._controller = ThreadpoolController()
         self._lock = threading.Lock()
-        self._inside = 0
+        self._owner: int | None = None
         self._limit: Any = None
 
     def __enter__(self) -> None:
         with self._lock:
-            if not self._inside:
+            if self._owner is None:
+                self._owner = threading.get_ident()
                 self._limit = self._controller.limit(limits=1, user_api="blas")
                 self._limit.__enter__()
-            self._inside += 1
 
     def __exit__(self, *exception: object) -> None:
         with self._lock:
-            self._inside -= 1
-            if not self._inside:
+            if self._owner == threading.get_ident():
                 self._limit.__exit__(*exception)
+                self._owner = None
