@@ -12,7 +12,7 @@ from PIL import Image
 from picosam2.automatic.candidates import Candidate, make_candidate
 from picosam2.automatic.grid import grid_crops, layer_windows, point_crops
 from picosam2.automatic.suppression import suppress
-from picosam2.data.rle import decode_rle, rle_area, rle_bbox
+from picosam2.data.rle import decode_rle, rle_area, rle_bbox, rle_json
 from picosam2.errors import InputError
 from picosam2.pixels import array_to_rgb, to_rgb
 from picosam2.predictor import Predictor
@@ -185,9 +185,7 @@ class AutomaticMaskGenerator:
         rle = candidate.to_rle(size, self.min_mask_region_area)
         x0, y0, x1, y1 = candidate.window
         return {
-            "segmentation": decode_rle(rle)
-            if self.output_mode == "binary_mask"
-            else {"size": list(rle.size), "counts": rle.counts},
+            "segmentation": decode_rle(rle) if self.output_mode == "binary_mask" else rle_json(rle),
             "area": rle_area(rle),
             "bbox": list(rle_bbox(rle)),
             "predicted_iou": candidate.score,

@@ -110,3 +110,14 @@ def rle_from_coco(rle: dict[str, Any]) -> Rle:
     """As pycocotools gives it."""
     height, width = rle["size"]
     return Rle((height, width), rle["counts"].decode())
+
+
+def rle_json(rle: Rle) -> dict[str, Any]:
+    """As COCO's JSON has it: ``size`` (H, W) and ``counts``."""
+    return {"size": list(rle.size), "counts": rle.counts}
+
+
+def rle_from_json(segmentation: dict[str, Any]) -> Rle:
+    """What ``rle_json`` wrote, which is not checked here: ``check_rle`` does that."""
+    height, width = segmentation["size"]
+    return Rle((height, width), segmentation["counts"])

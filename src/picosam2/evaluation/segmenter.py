@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from picosam2.automatic import AutomaticMaskGenerator
+from picosam2.data.rle import rle_from_json
 from picosam2.data.schema import Rle
 from picosam2.graph import Graph
 from picosam2.predictor import Predictor
@@ -142,12 +143,7 @@ class PredictorSegmenter:
                 output_mode="coco_rle",
             )
             self._found = [
-                Found(_rle(record["segmentation"]), record["predicted_iou"])
+                Found(rle_from_json(record["segmentation"]), record["predicted_iou"])
                 for record in generator.generate(self._image)
             ]
         return self._found
-
-
-def _rle(segmentation: dict[str, Any]) -> Rle:
-    height, width = segmentation["size"]
-    return Rle((height, width), segmentation["counts"])

@@ -6,10 +6,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from picosam2.data.rle import rle_area, rle_bbox
+from picosam2.data.rle import rle_area, rle_bbox, rle_json
 from picosam2.formats.base import Format, Found, Photograph, Target
 from picosam2.formats.polygons import mask_polygons, outer_ring
-from picosam2.formats.rle import rle_json
 from picosam2.output import write_json
 
 # Of objects whose kind nobody told.

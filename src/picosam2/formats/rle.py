@@ -6,15 +6,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from picosam2.data.rle import rle_area, rle_bbox
-from picosam2.data.schema import Rle
+from picosam2.data.rle import rle_area, rle_bbox, rle_json
 from picosam2.formats.base import Format, Found, Photograph, Target
 from picosam2.output import write_json
-
-
-def rle_json(rle: Rle) -> dict[str, Any]:
-    """As COCO's JSON has it."""
-    return {"size": list(rle.size), "counts": rle.counts}
 
 
 class RleFormat(Format):

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
-from picosam2.data.rle import encode_mask
+from picosam2.data.rle import encode_mask, rle_json
 from picosam2.errors import InputError
 from picosam2.levels import Range
 from picosam2.pixels import array_to_rgb, to_rgb
@@ -363,7 +363,7 @@ def _draw_rle(readings: list[Reading], size: tuple[int, int]) -> dict[str, Any]:
     with _ONE_BLAS_THREAD:
         masks, _, _ = _draw([readings], size, 1, return_logits=False)
     rle = encode_mask(masks[0, 0].astype(bool, copy=False))
-    return {"size": list(rle.size), "counts": rle.counts}
+    return rle_json(rle)
 
 
 def _draw(

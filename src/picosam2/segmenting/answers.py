@@ -8,8 +8,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from picosam2.data.rle import encode_mask
-from picosam2.data.schema import Rle
+from picosam2.data.rle import encode_mask, rle_from_json
 from picosam2.errors import InputError
 from picosam2.formats.base import Found, Photograph
 from picosam2.predictor import Predictor
@@ -66,7 +65,7 @@ def answer(
     if not logits:
         asked["box"] = [box.corners for box in prompts.boxes] or None
         for box, (rle, score) in zip(boxes, predictor.predict_rle(**asked), strict=True):
-            yield Found(_rle(rle), score, None, box.image_id, box.category_id)
+            yield Found(rle_from_json(rle), score, None, box.image_id, box.category_id)
         return
     for box in boxes:
         masks, scores, _ = predictor.predict(
@@ -88,12 +87,7 @@ def _everything(predictor: Predictor, photo: Photograph) -> Iterator[Found]:
 
         found = generator.generate(photo.pixels, progress)
     for record in found:
-        yield Found(_rle(record["segmentation"]), record["predicted_iou"])
-
-
-def _rle(rle: dict[str, Any]) -> Rle:
-    height, width = rle["size"]
-    return Rle((height, width), rle["counts"])
+        yield Found(rle_from_json(record["segmentation"]), record["predicted_iou"])
 
 
 def _finite(corners: tuple[float, ...]) -> tuple[float, ...]:
