@@ -37,3 +37,34 @@ def most_interior_pixel(mask: NDArray[np.bool_]) -> tuple[int, int]:
     distance = ndimage.distance_transform_edt(extent)[1:-1, 1:-1]
     y, x = np.unravel_index(distance.argmax(), distance.shape)
     return left + int(x), top + int(y)
+
+
+def next_click(
+    mask: NDArray[np.bool_], truth: NDArray[np.bool_]
+) -> tuple[float, float, bool] | None:
+    """Where a patient user would click to correct a mask.
+
+    The centre of the most interior pixel of the largest 4-connected region where the mask is wrong;
+    of equally large ones the object's that was missed, then the first in row-major order.
+
+    Args:
+        mask: H×W bool.
+        truth: H×W bool.
+
+    Returns:
+        x, y, and whether the object was missed there (or what is not part of it was taken for it);
+        None where nothing is wrong.
+    """
+    best: tuple[int, NDArray[np.bool_], bool] | None = None
+    for wrong, positive in ((truth & ~mask, True), (mask & ~truth, False)):
+        labels, count = ndimage.label(wrong)
+        if not count:
+            continue
+        areas = np.bincount(labels.ravel())[1:]
+        largest = int(areas.argmax())
+        if best is None or areas[largest] > best[0]:
+            best = int(areas[largest]), labels == largest + 1, positive
+    if best is None:
+        return None
+    x, y = most_interior_pixel(best[1])
+    return x + 0.5, y + 0.5, best[2]

@@ -153,6 +153,36 @@ def cut(image: NDArray[np.uint8], crop: Crop, size: int = CROP_SIZE) -> NDArray[
     return np.rint(result).astype(np.uint8).transpose(1, 2, 0)
 
 
+def look_up(
+    picture: NDArray[np.float32] | NDArray[np.bool_],
+    crop: Crop,
+    image_size: tuple[int, int],
+    size: int = CROP_SIZE,
+) -> NDArray[np.float32]:
+    """What a mask of the whole image is in a crop: as :func:`cut`, for logits of any resolution.
+
+    Args:
+        picture: h×w float32 logits that span the image, or bool.
+        crop: in the image's pixels.
+        image_size: H, W of the image in pixels.
+        size: side of the result in pixels.
+
+    Returns:
+        size×size float32: logits, of bool −½ to ½; 0 outside the image.
+    """
+    taps, windows = [], []
+    for low, inputs, full in zip((crop.top, crop.left), picture.shape, image_size, strict=True):
+        scale = inputs / full
+        index, weights = _taps(low * scale, crop.side * scale / size, size)
+        first, last = _clip_range(index, inputs)
+        taps.append(_matrix(index - first, weights, last - first))
+        windows.append(slice(first, max(first, last)))
+    offset = np.float32(0.5 if picture.dtype == bool else 0.0)
+    values = picture[tuple(windows)].astype(np.float32) - offset
+    result: NDArray[np.float32] = taps[0] @ values @ taps[1].T
+    return result
+
+
 def paste(
     logits: NDArray[np.float32],
     crop: Crop,

@@ -14,7 +14,7 @@ from scipy import ndimage
 from picosam2.camera.base import SETTLE_FRAMES
 from picosam2.predictor import PredictorConfig
 from picosam2.predictor.boxes import fit_to_box
-from picosam2.predictor.prompts import Box, read_prompts
+from picosam2.predictor.prompts import Box, Click, read_prompts
 from picosam2.prompt import Crop, Region, box_crop, click_crops, fit_region
 
 Extent = tuple[float, float, float, float]
@@ -121,13 +121,13 @@ class Session:
         self._box: Extent | None = None
         self._box_region: Region | None = None
         points = None if point is None else [point]
-        (prompt,) = read_prompts(points, None, box, None, True, frame_size)
+        prompt = read_prompts(points, None, box, None, True, frame_size)[0].first
         if isinstance(prompt, Box):
             self._anchor: Extent = prompt.corners
             self._box = self._anchor
             self._search([box_crop(self._anchor)])
             self._box_region = self.region
-        else:
+        elif isinstance(prompt, Click):
             self._anchor = prompt.x, prompt.y, prompt.x, prompt.y
             self._search(click_crops(prompt.x, prompt.y, self._sides()))
         self.first_answer = SETTLE_FRAMES * (1 + len(self._pending))

@@ -62,7 +62,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--family",
-    type=click.Choice(["small", "paper"]),
+    type=click.Choice(["small", "paper", "correcting"]),
     default="small",
     show_default=True,
     help="The network, where --init does not decide it.",

@@ -25,6 +25,7 @@ class Answer(msgspec.Struct, frozen=True):
         protocol: a name in ``PROTOCOLS``.
         segmentation: the mask, of the photograph's size or 96×96.
         score: predicted IoU in 0..1.
+        ious: of an interactive protocol, after each click.
     """
 
     image_id: int
@@ -32,6 +33,7 @@ class Answer(msgspec.Struct, frozen=True):
     protocol: str
     segmentation: Rle
     score: float
+    ious: list[float] = []
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -41,17 +43,21 @@ class Result(msgspec.Struct, frozen=True):
         iou: with the true mask, in 0..1.
         boundary_iou: the same of the masks' edges (``metrics.boundary_iou``).
         score: the segmenter's own estimate of the IoU.
+        ious: of an interactive protocol, after each click.
     """
 
     iou: float
     boundary_iou: float
     score: float
+    ious: list[float] = []
 
 
 def can_answer(segmenter: Segmenter, protocol: str) -> bool:
     """Whether a protocol can be asked of a segmenter: only our network answers its crops."""
     if PROTOCOLS[protocol].promptless:
         return segmenter.finds_everything
+    if PROTOCOLS[protocol].interactive:
+        return segmenter.corrects
     return segmenter.network is not None or not PROTOCOLS[protocol].on_crop
 
 
@@ -83,9 +89,9 @@ def answer_photograph(
             seed,
         )
         for name in protocols:
-            mask, score = PROTOCOLS[name].ask(segmenter, case)
+            mask, score, *ious = PROTOCOLS[name].ask(segmenter, case)
             answers.append(
-                Answer(photograph.image_id, annotation.id, name, encode_mask(mask), score)
+                Answer(photograph.image_id, annotation.id, name, encode_mask(mask), score, *ious)
             )
     return answers
 
@@ -109,6 +115,6 @@ def score_answers(
             truths[key] = PROTOCOLS[answer.protocol].truth(case)
         mask, truth = decode_rle(answer.segmentation), truths[key]
         results[answer.annotation_id, answer.protocol] = Result(
-            mask_iou(mask, truth), boundary_iou(mask, truth), answer.score
+            mask_iou(mask, truth), boundary_iou(mask, truth), answer.score, answer.ious
         )
     return results

@@ -17,8 +17,9 @@ from picosam2.data.schema import Annotation
 from picosam2.data.source import Source, leave_out_damaged
 from picosam2.errors import InputError
 from picosam2.evaluation.answers import Result, answer_photograph, score_answers
+from picosam2.evaluation.interactive import describe_clicks
 from picosam2.evaluation.metrics import summarise
-from picosam2.evaluation.protocols import find_protocols
+from picosam2.evaluation.protocols import PROTOCOLS, find_protocols
 from picosam2.evaluation.segmenter import PredictorSegmenter
 from picosam2.predictor import Predictor
 from picosam2.record import git_commit, versions
@@ -124,7 +125,9 @@ def report_results(
     Returns:
         ``protocols``: a name → ``miou``, ``map``, ``n``, ``by_size``,
         ``ci95``, ``boundary_miou`` and the predicted IoU's mean absolute error and rank
-        correlation; ``objects``: the same objects one by one, in the order of ``groups``.
+        correlation (of interactive ones those of the last mask), and ``clicks``, what
+        ``describe_clicks`` says; ``objects``: the same objects one by one, in the order of
+        ``groups``.
     """
     areas = np.array([mask_area(annotation) for _, group in groups for annotation in group])
     figures, objects = {}, {}
@@ -136,6 +139,8 @@ def report_results(
         ]
         values = np.array([(row.iou, row.boundary_iou, row.score) for row in rows])
         figures[name] = _summary(values, areas, seed)
+        if PROTOCOLS[name].interactive:
+            figures[name]["clicks"] = describe_clicks([row.ious for row in rows], seed)
         objects[name] = {
             key: values[:, column].round(5).tolist()
             for column, key in enumerate(("iou", "boundary_iou", "score"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -19,6 +20,8 @@ from picosam2.runtime import Runtime
 from picosam2.runtime.onnx import OnnxRuntime
 
 Mask = NDArray[np.bool_]
+# x, y in pixels, and whether it is on the object.
+Click = tuple[float, float, bool]
 
 # Of the protocols ``everything``: SAM's grid and suppression, for all alike.
 POINTS_PER_SIDE = 32
@@ -54,6 +57,10 @@ class Segmenter(Protocol):
         """Whether it is made to be asked without a prompt."""
 
     @property
+    def corrects(self) -> bool:
+        """Whether it is ``Interactive``."""
+
+    @property
     def image_graphs(self) -> list[Graph]:
         """What runs once a photograph; none where it is no ONNX model."""
 
@@ -72,6 +79,30 @@ class Segmenter(Protocol):
 
     def everything(self) -> list[Found]:
         """What is found without a prompt, best first."""
+
+
+class Interactive(Protocol):
+    """A segmenter that takes what comes after the first click."""
+
+    def clicks(self, clicks: Sequence[Click]) -> tuple[Mask, float]:
+        """The mask (H×W) after all clicks, and its predicted IoU; they begin with the last call's.
+
+        Args:
+            clicks: the first one on the object.
+        """
+
+    def correct(self, mask: Mask, clicks: Sequence[Click]) -> tuple[Mask, float]:
+        """A mask corrected by clicks, and its predicted IoU.
+
+        Args:
+            mask: H×W bool: at first a given one, then what the last call gave.
+            clicks: all that were given so far.
+        """
+
+
+def as_prompt(clicks: Sequence[Click]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Points N×2 and labels N."""
+    return np.array([c[:2] for c in clicks]), np.array([c[2] for c in clicks], np.int64)
 
 
 class PredictorSegmenter:
@@ -104,6 +135,11 @@ class PredictorSegmenter:
         return self.predictor.runtime
 
     @property
+    def corrects(self) -> bool:
+        """Whether it has a correcting network."""
+        return self.predictor.corrector is not None
+
+    @property
     def image_graphs(self) -> list[Graph]:
         """None: a photograph is not embedded."""
         return []
@@ -129,6 +165,20 @@ class PredictorSegmenter:
     def box(self, corners: tuple[float, float, float, float]) -> tuple[Mask, float]:
         """See ``Segmenter``."""
         masks, scores, _ = self.predictor.predict(box=corners, multimask_output=False)
+        return masks[0].astype(bool, copy=False), float(scores[0])
+
+    def clicks(self, clicks: Sequence[Click]) -> tuple[Mask, float]:
+        """See ``Interactive``."""
+        points, labels = as_prompt(clicks)
+        masks, scores, _ = self.predictor.predict(points, labels, multimask_output=False)
+        return masks[0].astype(bool, copy=False), float(scores[0])
+
+    def correct(self, mask: Mask, clicks: Sequence[Click]) -> tuple[Mask, float]:
+        """See ``Interactive``."""
+        points, labels = as_prompt(clicks)
+        masks, scores, _ = self.predictor.predict(
+            points, labels, mask_input=mask, multimask_output=False
+        )
         return masks[0].astype(bool, copy=False), float(scores[0])
 
     def everything(self) -> list[Found]:

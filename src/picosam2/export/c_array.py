@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tflite_micro import runtime as tflm
 
 from picosam2.errors import InputError
-from picosam2.export.artefact import Artefact, Job
+from picosam2.export.artefact import Artefact, Job, Samples
 from picosam2.export.litert import export_litert_int8
 from picosam2.images import load_image
 from picosam2.masks import mask_iou
@@ -41,7 +41,7 @@ def export_c_array(job: Job) -> Artefact:
     crop = load_image(GOLDEN_CROP)
     golden = (crop ^ np.uint8(0x80)).view(np.int8)
     logits, iou_logits = run_tflm(content, golden)
-    masks, _ = source.runtime(crop[None])
+    masks, _ = source.runtime(*Samples(crop[None]).inputs)
     agreement = mask_iou(logits[0, ..., 0] > source.tensors[1]["zero_point"], masks[0] > 0)
     if agreement < MIN_AGREEMENT:
         raise InputError(

@@ -28,13 +28,16 @@ def network_costs(weights: Path) -> dict[str, Any]:
         analysis, one byte a value, by what channels are padded to a multiple of.
     """
     network = load_weights(weights)
+    shapes = {"image": (1, 3, CROP_SIZE, CROP_SIZE)}
+    if network.config.takes_prior:
+        shapes["prior"] = (1, 2, CROP_SIZE, CROP_SIZE)
     with scratch_folder() as folder:
         graph = folder / "network.onnx"
         write_onnx(weights, graph)
         return {
             "family": network.config.family,
             "parameters": sum(p.numel() for p in network.parameters()),
-            "macs": count_macs(Graph(graph, {"image": (1, 3, CROP_SIZE, CROP_SIZE)})),
+            "macs": count_macs(Graph(graph, shapes)),
             "activation_bytes": {
                 str(multiple): peak_memory(graph, channel_multiple=multiple).bytes
                 for multiple in CHANNEL_MULTIPLES

@@ -20,17 +20,15 @@ from torchao.quantization.pt2e.quantizer import QuantizationSpec
 from picosam2.checkpoint import load_weights
 from picosam2.export.artefact import Artefact, Job, nchw_tensors
 from picosam2.model import CameraModel
-from picosam2.prompt import CROP_SIZE
 from picosam2.runtime.executorch import ExecuTorchRuntime
 
 # Of the smallest scale, as XNNPACK's own configuration has it.
 EPSILON = 2**-12
-EXAMPLE = (torch.zeros(1, 3, CROP_SIZE, CROP_SIZE),)
 
 
 def export_executorch(job: Job) -> Artefact:
     """``picosam2-fp32.pte``."""
-    return _write(_network(job), job.folder / "picosam2-fp32.pte")
+    return _write(_network(job), job, job.folder / "picosam2-fp32.pte")
 
 
 def export_executorch_int8(job: Job) -> Artefact:
@@ -49,11 +47,11 @@ def export_executorch_int8(job: Job) -> Artefact:
         output_activation=_observed(config.output_activation, observer),
     )
     quantizer = XNNPACKQuantizer().set_global(config)
-    network = prepare_pt2e(torch.export.export(network, EXAMPLE).module(), quantizer)
+    network = prepare_pt2e(torch.export.export(network, _example(job)).module(), quantizer)
     with torch.inference_mode():
-        for crop in torch.from_numpy(job.crops.transpose(0, 3, 1, 2)):
-            network(crop[None].float().contiguous())
-    return _write(convert_pt2e(network), job.folder / "picosam2-int8.pte")
+        for inputs in job.samples.named():
+            network(*map(torch.from_numpy, inputs.values()))
+    return _write(convert_pt2e(network), job, job.folder / "picosam2-int8.pte")
 
 
 class _UpTo6(MinMaxObserver):  # type: ignore[misc]
@@ -81,9 +79,14 @@ def _network(job: Job) -> nn.Module:
     return CameraModel(load_weights(job.weights)).eval()
 
 
-def _write(network: nn.Module, out: Path) -> Artefact:
+def _example(job: Job) -> tuple[Tensor, ...]:
+    """Inputs of the network."""
+    return tuple(map(torch.from_numpy, next(job.samples.named()).values()))
+
+
+def _write(network: nn.Module, job: Job, out: Path) -> Artefact:
     program = to_edge_transform_and_lower(
-        torch.export.export(network, EXAMPLE), partitioner=[XnnpackPartitioner()]
+        torch.export.export(network, _example(job)), partitioner=[XnnpackPartitioner()]
     )
     out.write_bytes(program.to_executorch().buffer)
-    return Artefact(out, ExecuTorchRuntime(out), nchw_tensors(1))
+    return Artefact(out, ExecuTorchRuntime(out), nchw_tensors(1, job.samples.prior is not None))

@@ -37,7 +37,7 @@ def export_imx500(job: Job) -> Artefact:
     """
     quantised = job.folder / "fake-quantised.onnx"
     with scratch_folder() as folder:
-        np.save(folder / "crops.npy", job.crops)
+        np.save(folder / "crops.npy", job.samples.crops)
         arguments = [job.weights.resolve(), folder / "crops.npy", folder]
         run_isolated("imx500", arguments, "quantising by MCT")
         shutil.copy(folder / "fake-quantised.onnx", quantised)

@@ -24,9 +24,10 @@ def export_litert_int8(job: Job) -> Artefact:
     """``picosam2-litert-int8.tflite``: int8 in and out, NHWC; the input is a byte minus 128."""
     model = job.folder / "picosam2-litert-int8.tflite"
     with scratch_folder() as folder:
-        crops = folder / "crops.npy"
-        np.save(crops, job.crops)
-        arguments = [job.weights.resolve(), model, crops]
+        arguments = [job.weights.resolve(), model]
+        for index, values in enumerate(job.samples.inputs):
+            arguments.append(folder / f"{index}.npy")
+            np.save(arguments[-1], values)
         run_isolated("litert", arguments, "converting to LiteRT")
     return describe(model)
 
@@ -34,13 +35,15 @@ def export_litert_int8(job: Job) -> Artefact:
 def describe(model: Path) -> Artefact:
     """A ``.tflite`` file with its tensors."""
     runtime = LiteRtRuntime(model)
-    dtype, side = runtime.dtype, CROP_SIZE
-    return Artefact(
-        model,
-        runtime,
-        [
-            tensor(runtime.names[0], [1, side, side, 3], "NHWC", dtype, runtime.quantisation[0]),
-            tensor(runtime.names[1], [1, side, side, 1], "NHWC", dtype, runtime.quantisation[1]),
-            tensor(runtime.names[2], [1, 1], "NC", dtype, runtime.quantisation[2]),
-        ],
-    )
+    side = CROP_SIZE
+    shapes: list[tuple[list[int | str], str]] = [([1, side, side, 3], "NHWC")]
+    if runtime.takes_prior:
+        shapes.append(([1, side, side, 2], "NHWC"))
+    shapes += [([1, side, side, 1], "NHWC"), ([1, 1], "NC")]
+    tensors = [
+        tensor(name, shape, layout, runtime.dtype, quantisation)
+        for name, (shape, layout), quantisation in zip(
+            runtime.names, shapes, runtime.quantisation, strict=True
+        )
+    ]
+    return Artefact(model, runtime, tensors)

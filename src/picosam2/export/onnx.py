@@ -19,19 +19,23 @@ def export_onnx(job: Job) -> Artefact:
     """``picosam2-fp32.onnx``, BatchNorm folded."""
     model = job.folder / "picosam2-fp32.onnx"
     write_onnx(job.weights, model)
-    return Artefact(model, OnnxRuntime(model), nchw_tensors("batch"))
+    return Artefact(model, OnnxRuntime(model), nchw_tensors("batch", job.samples.prior is not None))
 
 
 def write_onnx(weights: Path, out: Path) -> None:
     """Write the network to a file."""
-    model = CameraModel(load_weights(weights)).eval()
+    network = load_weights(weights)
+    inputs = {"image": torch.zeros(1, 3, CROP_SIZE, CROP_SIZE)}
+    if network.config.takes_prior:
+        inputs["prior"] = torch.zeros(1, 2, CROP_SIZE, CROP_SIZE)
+    outputs = ["logits", "iou_logits"]
     torch.onnx.export(
-        model,
-        (torch.zeros(1, 3, CROP_SIZE, CROP_SIZE),),
+        CameraModel(network).eval(),
+        tuple(inputs.values()),
         str(out),
-        input_names=["image"],
-        output_names=["logits", "iou_logits"],
-        dynamic_axes={name: {0: "batch"} for name in ("image", "logits", "iou_logits")},
+        input_names=list(inputs),
+        output_names=outputs,
+        dynamic_axes={name: {0: "batch"} for name in (*inputs, *outputs)},
         opset_version=OPSET,
         # The tracing exporter: it needs no further package, and the IMX500 chain takes only it.
         dynamo=False,

@@ -16,7 +16,7 @@ from onnxruntime.quantization import (
     quantize_static,
 )
 
-from picosam2.export.artefact import Artefact, Job, nchw_tensors
+from picosam2.export.artefact import Artefact, Job, Samples, nchw_tensors
 from picosam2.export.onnx import write_onnx
 from picosam2.files import scratch_folder
 from picosam2.runtime.onnx import OnnxRuntime
@@ -29,27 +29,27 @@ def export_onnx_int8(job: Job) -> Artefact:
         fp32 = folder / "fp32.onnx"
         write_onnx(job.weights, fp32)
         onnx.save(upsample_by_gather(onnx.load(fp32)), fp32)
-        quantise(fp32, model, job.crops)
+        quantise(fp32, model, job.samples)
     return Artefact(
         model,
         OnnxRuntime(model),
-        nchw_tensors("batch"),
+        nchw_tensors("batch", job.samples.prior is not None),
         details={"quantisation": quantisation(model)},
     )
 
 
-def quantise(fp32: Path, out: Path, crops: NDArray[np.uint8]) -> None:
+def quantise(fp32: Path, out: Path, samples: Samples) -> None:
     """Write fp32 ONNX as QDQ in INT8.
 
     Args:
         fp32: an ``.onnx`` file.
         out: the file to write.
-        crops: N×96×96×3 uint8 RGB, which set the ranges of the activations.
+        samples: which set the ranges of the activations.
     """
     quantize_static(
         fp32,
         out,
-        _Crops(crops),
+        _Reader(samples),
         quant_format=QuantFormat.QDQ,
         activation_type=QuantType.QUInt8,
         weight_type=QuantType.QInt8,
@@ -100,16 +100,15 @@ def upsample_by_gather(model: onnx.ModelProto) -> onnx.ModelProto:
     return model
 
 
-class _Crops(CalibrationDataReader):  # type: ignore[misc]
-    """Feeds crops to the quantiser, one at a time."""
+class _Reader(CalibrationDataReader):  # type: ignore[misc]
+    """Feeds samples to the quantiser, one at a time."""
 
-    def __init__(self, crops: NDArray[np.uint8]) -> None:
-        self._crops = iter(crops)
+    def __init__(self, samples: Samples) -> None:
+        self._samples = samples.named()
 
     def get_next(self) -> dict[str, NDArray[np.float32]] | None:
-        """The next input of the network, or None at the end."""
-        crop = next(self._crops, None)
-        return None if crop is None else {"image": crop.transpose(2, 0, 1)[None].astype(np.float32)}
+        """The next inputs of the network, or None at the end."""
+        return next(self._samples, None)
 
 
 def _activation_scales(model: Path) -> dict[str, dict[str, Any]]:

@@ -20,7 +20,7 @@ def export_openvino(job: Job) -> Artefact:
     with scratch_folder() as folder:
         fp32 = folder / "fp32.onnx"
         write_onnx(job.weights, fp32)
-        return _write(fp32, job.folder / "picosam2-fp32.xml", {})
+        return _write(fp32, job.folder / "picosam2-fp32.xml", job, {})
 
 
 def export_openvino_int8(job: Job) -> Artefact:
@@ -31,17 +31,17 @@ def export_openvino_int8(job: Job) -> Artefact:
     with scratch_folder() as folder:
         fp32, int8 = folder / "fp32.onnx", folder / "int8.onnx"
         write_onnx(job.weights, fp32)
-        quantise(fp32, int8, job.crops)
+        quantise(fp32, int8, job.samples)
         out = job.folder / "picosam2-int8.xml"
-        return _write(int8, out, {"quantisation": quantisation(int8)})
+        return _write(int8, out, job, {"quantisation": quantisation(int8)})
 
 
-def _write(model: Path, out: Path, details: dict[str, Any]) -> Artefact:
+def _write(model: Path, out: Path, job: Job, details: dict[str, Any]) -> Artefact:
     # Half precision would round the fp32 model's weights; INT8 ones are small anyway.
     try:
         openvino.save_model(openvino.convert_model(model), out, compress_to_fp16=False)
     except RuntimeError as error:
         raise InputError(f"cannot write {out.name}: {error}; is the disk full?") from None
     deployed = (out.name, out.with_suffix(".bin").name)
-    runtime, tensors = OpenVinoRuntime(out), nchw_tensors("batch")
-    return Artefact(out, runtime, tensors, deployed=deployed, details=details)
+    tensors = nchw_tensors("batch", job.samples.prior is not None)
+    return Artefact(out, OpenVinoRuntime(out), tensors, deployed=deployed, details=details)

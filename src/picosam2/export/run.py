@@ -6,20 +6,18 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from picosam2.data.coco import CocoFolder
 from picosam2.data.problems import write_left_out
 from picosam2.data.source import Source
+from picosam2.errors import InputError
 from picosam2.examples import EXAMPLES
 from picosam2.export.artefact import Job
-from picosam2.export.calibration import calibration_crops
+from picosam2.export.calibration import calibration_samples
 from picosam2.export.costs import network_costs
-from picosam2.export.sidecar import write_sidecar
+from picosam2.export.sidecar import golden_samples, write_sidecar
 from picosam2.export.targets import TARGETS
 from picosam2.export.verify import MIN_MASK_IOU, compare_answers, measure_drop
 from picosam2.files import new_folder
-from picosam2.prompt import CROP_SIZE
 from picosam2.record import git_commit, versions
 from picosam2.runtime.torch import TorchRuntime
 
@@ -56,22 +54,28 @@ def export_model(
     """
     function, bundled = TARGETS[target].load(), CocoFolder(EXAMPLES)
     fp32 = TorchRuntime.from_file(weights)
+    prior = fp32.takes_prior
+    if prior and not TARGETS[target].corrects:
+        raise InputError(
+            f"{target} is for the first look, which needs no more than a photograph: correcting "
+            f"networks run on {', '.join(name for name, t in TARGETS.items() if t.corrects)}"
+        )
     facts: dict[str, Any] = {"target": target, "network": network_costs(weights)}
-    crops = np.empty((0, CROP_SIZE, CROP_SIZE, 3), np.uint8)
+    samples = golden_samples(prior)
     if TARGETS[target].int8:
         source = calibration or bundled
-        crops = calibration_crops(source, CALIBRATION_CROPS, seed)
+        samples = calibration_samples(source, CALIBRATION_CROPS, seed, prior)
         facts["calibration"] = {
             "folder": source.name,
             "bundled_photographs": calibration is None,
             "sha256": source.digest,
-            "crops": len(crops),
+            "crops": len(samples),
             "seed": seed,
             "left_out": source.problems.counts,
         }
     with new_folder(out) as folder:
-        artefact = function(Job(weights, crops, folder), **options)
-        shown = calibration_crops(verification or bundled, CALIBRATION_CROPS, seed + 1)
+        artefact = function(Job(weights, samples, folder), **options)
+        shown = calibration_samples(verification or bundled, CALIBRATION_CROPS, seed + 1, prior)
         verified: dict[str, Any] = {"ran": artefact.runs or artefact.model.name}
         verified |= compare_answers(artefact.runtime, fp32, shown)
         if verification is None:

@@ -11,10 +11,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from picosam2.checkpoint import read_scores
-from picosam2.export.artefact import Artefact
+from picosam2.export.artefact import Artefact, Samples
 from picosam2.images import load_image
 from picosam2.output import write_json
+from picosam2.predictor.prior import make_prior
+from picosam2.prompt import CROP_SIZE
 from picosam2.weights import GOLDEN_CROP
+
+# Of the inputs, in their order.
+MEANINGS = (
+    "RGB in 0..255; the prompt at (48.0, 48.0)",
+    "the mask before (+1 object, -1 none, 0 unknown), and discs of 3 pixels around clicks "
+    "(+1 on the object, -1 not on it)",
+)
+
+
+def golden_samples(prior: bool) -> Samples:
+    """The crop that every sidecar shows, with a prior for a correcting network.
+
+    It says that the upper half was the object and that the middle of the lower one is not.
+    """
+    crops = load_image(GOLDEN_CROP)[None]
+    if not prior:
+        return Samples(crops)
+    upper = np.arange(CROP_SIZE)[:, None] < np.full(CROP_SIZE, CROP_SIZE // 2)
+    clicks = [(CROP_SIZE / 2, CROP_SIZE * 0.25, True), (CROP_SIZE / 2, CROP_SIZE * 0.75, False)]
+    return Samples(crops, make_prior(upper, clicks, CROP_SIZE)[None])
 
 
 def write_sidecar(artefact: Artefact, weights: Path, **facts: Any) -> Path:
@@ -28,9 +50,9 @@ def write_sidecar(artefact: Artefact, weights: Path, **facts: Any) -> Path:
     Returns:
         The file.
     """
-    golden_crop = load_image(GOLDEN_CROP)
-    logits, iou = artefact.runtime(golden_crop[None])
-    image, mask, score = artefact.tensors
+    golden = golden_samples(len(artefact.tensors) == 4)
+    logits, iou = artefact.runtime(*golden.inputs)  # type: ignore[call-arg]
+    *inputs, mask, score = artefact.tensors
     deployed = artefact.deployed or (artefact.model.name,)
     description = {
         "model": artefact.model.name,
@@ -39,7 +61,10 @@ def write_sidecar(artefact: Artefact, weights: Path, **facts: Any) -> Path:
         "deployed": deployed,
         "weights": weights.name,
         "weights_sha256": sha256(weights),
-        "inputs": [image | {"meaning": "RGB in 0..255; the prompt at (48.0, 48.0)"}],
+        "inputs": [
+            described | {"meaning": meaning}
+            for described, meaning in zip(inputs, MEANINGS, strict=False)
+        ],
         "outputs": [
             mask | {"meaning": "mask logits", "threshold": 0.0},
             score | {"meaning": "1 / (1 + exp(-x)) is the predicted IoU with the whole object"},
@@ -50,7 +75,14 @@ def write_sidecar(artefact: Artefact, weights: Path, **facts: Any) -> Path:
         "scores": read_scores(weights),
         "golden": {
             "computed_by": artefact.runs or "this model",
-            "input": {"encoding": "base64 of 96×96×3 uint8 RGB", "data": _base64(golden_crop)},
+            "input": {"encoding": "base64 of 96×96×3 uint8 RGB", "data": _base64(golden.crops)},
+            **(
+                {}
+                if golden.prior is None
+                else {
+                    "prior": {"encoding": "base64 of 96×96×2 int8", "data": _base64(golden.prior)}
+                }
+            ),
             "logits": {
                 "encoding": "base64 of 96×96 float32, little-endian",
                 "data": _base64(logits[0].astype("<f4")),

@@ -23,12 +23,15 @@ class Target:
         title: what it is.
         extra: of this package, which its exporter needs besides ``export``.
         int8: whether activations are quantised, so that there is something to calibrate.
+        corrects: whether correcting networks run there; a sensor or a microcontroller has the
+            first look alone.
     """
 
     exporter: str
     title: str
     extra: str
     int8: bool = True
+    corrects: bool = True
 
     def load(self) -> Callable[..., Artefact]:
         """The exporter.
@@ -55,7 +58,7 @@ TARGETS = {
         "executorch:export_executorch", "ExecuTorch fp32", "executorch", int8=False
     ),
     "executorch-int8": Target("executorch:export_executorch_int8", "ExecuTorch INT8", "executorch"),
-    "ethos-u": Target("ethos_u:export_ethos_u", "Arm Ethos-U", "ethos-u"),
-    "imx500": Target("imx500:export_imx500", "Sony IMX500", ""),
-    "c-array": Target("c_array:export_c_array", "TensorFlow Lite Micro", "c-array"),
+    "ethos-u": Target("ethos_u:export_ethos_u", "Arm Ethos-U", "ethos-u", corrects=False),
+    "imx500": Target("imx500:export_imx500", "Sony IMX500", "", corrects=False),
+    "c-array": Target("c_array:export_c_array", "TensorFlow Lite Micro", "c-array", corrects=False),
 }

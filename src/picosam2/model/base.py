@@ -28,6 +28,11 @@ class ModelConfig:
         raise NotImplementedError
 
     @property
+    def takes_prior(self) -> bool:
+        """Whether the network is also shown what is known of the mask before it answers."""
+        return False
+
+    @property
     def predicts_iou(self) -> bool:
         """Whether the network also predicts the IoU of its own mask."""
         return True
@@ -50,12 +55,14 @@ class PicoSAM2(nn.Module):
         """Whether a parameter, by its name, belongs to an encoder that may be pretrained."""
         return False
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Segment the object at the centre of each crop.
+    def forward(self, x: Tensor, prior: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+        """Segment the object at the centre of each crop, or the one that ``prior`` is about.
 
         Args:
             x: N×3×S×S float, RGB, normalised by ``config.mean`` and ``config.std``, S a multiple
                 of ``config.stride``.
+            prior: N×2×S×S float in −1..1, for networks that take one: the mask before (+1 object,
+                −1 none, 0 unknown), and clicks (+1 on the object, −1 not on it, 0 elsewhere).
 
         Returns:
             Mask logits N×1×S×S (above 0 is object) and IoU logits N×1×1×1, whose sigmoid

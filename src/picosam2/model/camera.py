@@ -24,7 +24,7 @@ class CameraModel(nn.Module):
         self.register_buffer("scale", 1 / (255 * std), persistent=False)
         self.register_buffer("shift", -mean / std, persistent=False)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
+    def forward(self, x: Tensor, prior: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         """As :meth:`PicoSAM2.forward`, for N×3×S×S float RGB in 0..255."""
-        outputs: tuple[Tensor, Tensor | None] = self.network(x * self.scale + self.shift)
+        outputs: tuple[Tensor, Tensor | None] = self.network(x * self.scale + self.shift, prior)
         return outputs

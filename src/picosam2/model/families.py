@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from picosam2.model.base import ModelConfig, PicoSAM2
+from picosam2.model.correcting import CorrectingConfig, CorrectingNetwork
 from picosam2.model.paper import PaperConfig, PaperNetwork
 from picosam2.model.small import SmallConfig, SmallNetwork
 
@@ -26,6 +27,7 @@ class Family:
 FAMILIES = {
     "paper": Family(PaperConfig, PaperNetwork),
     "small": Family(SmallConfig, SmallNetwork),
+    "correcting": Family(CorrectingConfig, CorrectingNetwork),
 }
 
 

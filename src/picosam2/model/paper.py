@@ -86,7 +86,11 @@ class PaperNetwork(PicoSAM2):
         self.head = nn.Conv2d(width, 1, 1)
         self.iou_head = nn.Conv2d(config.bottleneck, 1, 1) if config.iou_head else None
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
+    def forward(
+        self,
+        x: Tensor,
+        prior: Tensor | None = None,  # noqa: ARG002
+    ) -> tuple[Tensor, Tensor | None]:
         """See :meth:`PicoSAM2.forward`."""
         features = []
         for block, down in zip(self.blocks, self.downs, strict=True):

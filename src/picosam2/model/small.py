@@ -122,7 +122,8 @@ class SmallNetwork(PicoSAM2):
     def __init__(self, config: SmallConfig | None = None) -> None:
         super().__init__()
         self.config = config = config or SmallConfig()
-        self.stem = convolution(3, STEM, 3, 2)
+        planes = 5 if config.takes_prior else 3
+        self.stem = convolution(planes, STEM, 3, 2)
         stages, width, skips = [], STEM, []
         for expansion, kernel, stride, channels, count in STAGES:
             if stride == 2:
@@ -137,7 +138,7 @@ class SmallNetwork(PicoSAM2):
         self.stages = nn.ModuleList(stages)
         self.iou_encoder = nn.Conv2d(width, config.iou_hidden, 1)
         # At full resolution the photograph itself has what the decoder needs.
-        self.detail = convolution(3, config.decoder[-1], 3)
+        self.detail = convolution(planes, config.decoder[-1], 3)
         ups = []
         for skip, channels, kernel in zip(
             [*reversed(skips), None], config.decoder, config.kernels, strict=True
@@ -153,8 +154,10 @@ class SmallNetwork(PicoSAM2):
         """See :meth:`PicoSAM2.is_encoder`."""
         return name.startswith(("stem.", "stages."))
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, prior: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """See :meth:`PicoSAM2.forward`."""
+        if prior is not None:
+            x = torch.cat([x, prior], dim=1)
         detail = self.detail(x)
         x = self.stem(x)
         features = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from picosam2.predictor.config import PredictorConfig
-from picosam2.predictor.prompts import Box, Click, Prompt
+from picosam2.predictor.prompts import Box, Click
 from picosam2.predictor.readings import (
     Reading,
     different,
@@ -18,7 +18,7 @@ from picosam2.prompt import Crop, box_crop, click_crops
 
 
 def first_crops(
-    prompt: Prompt, size: tuple[int, int], config: PredictorConfig, count: int
+    prompt: Click | Box, size: tuple[int, int], config: PredictorConfig, count: int
 ) -> list[Crop]:
     """The crops of the first look: all scales of a click; one for each wanted mask of a box.
 
@@ -35,7 +35,7 @@ def first_crops(
 
 
 def choose(
-    prompt: Prompt, readings: Sequence[Reading], config: PredictorConfig, count: int
+    prompt: Click | Box, readings: Sequence[Reading], config: PredictorConfig, count: int
 ) -> list[Reading]:
     """Up to ``count`` readings that differ, the best first: the same one whatever ``count`` is.
 
@@ -57,7 +57,7 @@ def choose(
 
 
 def second_crops(
-    prompt: Prompt, readings: Sequence[Reading], config: PredictorConfig
+    prompt: Click | Box, readings: Sequence[Reading], config: PredictorConfig
 ) -> list[Crop | None]:
     """For each reading the crop of a second look at it; None where there is none."""
     if isinstance(prompt, Box) or config.refine == "never":
@@ -70,7 +70,7 @@ def second_crops(
     ]
 
 
-def one_component(prompt: Prompt, reading: Reading, config: PredictorConfig) -> Reading:
+def one_component(prompt: Click | Box, reading: Reading, config: PredictorConfig) -> Reading:
     """A click's reading without what is not connected to the object under it."""
     if isinstance(prompt, Click) and config.component:
         return keep_component(reading, prompt.x, prompt.y)

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from picosam2.errors import InputError
 
+# Side of the logits that SAM 2 gives and takes, whatever the image's size.
+LOW_RESOLUTION = 256
+
 
 @dataclass(frozen=True)
 class Click:
-    """One click on the object.
+    """One click.
 
     Args:
         x: column in the image's pixels, continuous.
         y: row.
+        positive: whether it is on the object; else it says what is not part of it.
     """
 
     x: float
     y: float
+    positive: bool = True
 
 
 @dataclass(frozen=True)
@@ -34,7 +40,44 @@ class Box:
     corners: tuple[float, float, float, float]
 
 
-Prompt = Click | Box
+@dataclass(frozen=True, eq=False)
+class GivenMask:
+    """A mask to correct.
+
+    Args:
+        picture: h×w float32 logits of the whole image, above 0 is object; or H×W bool, of which
+            what the clicks do not concern stays as it is.
+    """
+
+    picture: NDArray[np.float32] | NDArray[np.bool_]
+
+    @property
+    def is_final(self) -> bool:
+        """Whether its pixels are the image's own."""
+        return self.picture.dtype == bool
+
+
+First = Click | Box | GivenMask
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What is said about one object.
+
+    Args:
+        first: answered by the first look; a mask is taken as it is.
+        clicks: what is said after that, in order.
+        within: x0, y0, x1, y1 of the box that was given, in the image's pixels; None for none.
+    """
+
+    first: First
+    clicks: tuple[Click, ...] = ()
+    within: tuple[float, float, float, float] | None = None
+
+    @property
+    def needs_correction(self) -> bool:
+        """Whether the first look alone does not answer it."""
+        return bool(self.clicks) or isinstance(self.first, GivenMask)
 
 
 def read_prompts(
@@ -48,10 +91,10 @@ def read_prompts(
     """The prompts of one call, in SAM 2's shapes.
 
     Args:
-        point_coords: 1×2, or B×1×2: x and y of one click each.
-        point_labels: 1, or B×1: 1; None means 1.
+        point_coords: N×2, or B×N×2: x and y of the clicks on or beside one object each.
+        point_labels: N, or B×N: 1 (on the object) or 0 (not on it); None means 1.
         box: 4, or B×4: x0, y0, x1, y1.
-        mask_input: not supported yet.
+        mask_input: 1×256×256 or B×1×256×256 logits, or H×W bool.
         normalize_coords: whether coordinates are pixels; else they are shares of the image, 0..1.
         size: H, W of the image in pixels.
 
@@ -59,34 +102,62 @@ def read_prompts(
         B prompts; one where there is no B.
 
     Raises:
-        InputError: a wrong shape, a prompt outside the image, empty, not finite, or of a kind that
-            is not supported yet.
+        InputError: a wrong shape, different numbers of prompts, a prompt outside the image, empty
+            or not finite, or nothing that says where the object is.
     """
-    if mask_input is not None:
-        raise InputError("mask_input is not supported yet: give one point or one box")
     height, width = size
     scale = np.array([1.0, 1.0] if normalize_coords else [width, height])
     points = None if point_coords is None else _numbers(point_coords, "point_coords")
     # SAM 2's callers give empty arrays beside a box.
-    if points is not None and not points.size and box is not None:
+    if points is not None and not points.size and (box is not None or mask_input is not None):
         points = None
-    if points is None and box is None:
-        raise InputError("give a prompt: one point or one box")
-    if points is not None and box is not None:
-        raise InputError("a point together with a box is not supported yet: give one of them")
-    if points is None:
-        assert box is not None
-        corners = _boxes(box) * np.tile(scale, 2)
-        return [Box(check_box(row, width, height)) for row in corners.tolist()]
-    points = _points(points, point_labels) * scale
-    return [Click(*check_point(x, y, width, height)) for x, y in points.tolist()]
+    if points is None and box is None and mask_input is None:
+        raise InputError("give a prompt: points, a box or a mask")
+    clicks = [] if points is None else _clicks(points, point_labels, scale, size)
+    boxes = [] if box is None else (_boxes(box) * np.tile(scale, 2)).tolist()
+    masks = [] if mask_input is None else _masks(mask_input, size)
+    counts = {
+        name: len(values)
+        for name, values in (("point_coords", clicks), ("box", boxes), ("mask_input", masks))
+        if values
+    }
+    count = max(counts.values())
+    if set(counts.values()) != {count}:
+        told = ", ".join(f"{number} in {name}" for name, number in counts.items())
+        raise InputError(f"as many prompts are needed in each argument, not {told}")
+    prompts = []
+    for row in range(count):
+        further = clicks[row] if clicks else ()
+        within = check_box(boxes[row], width, height) if boxes else None
+        first: First
+        if masks:
+            first = masks[row]
+        elif within is not None:
+            first = Box(within)
+        else:
+            first, further = _first_click(further)
+        prompts.append(Prompt(first, further, within))
+    return prompts
 
 
-def _points(points: NDArray[np.float64], point_labels: ArrayLike | None) -> NDArray[np.float64]:
-    """B×2: the one click of each prompt."""
+def _first_click(clicks: tuple[Click, ...]) -> tuple[Click, tuple[Click, ...]]:
+    """The first click on the object, and the others."""
+    for place, click in enumerate(clicks):
+        if click.positive:
+            return click, clicks[:place] + clicks[place + 1 :]
+    raise InputError("negative clicks alone do not say where the object is: give one with label 1")
+
+
+def _clicks(
+    points: NDArray[np.float64],
+    point_labels: ArrayLike | None,
+    scale: NDArray[np.float64],
+    size: tuple[int, int],
+) -> list[tuple[Click, ...]]:
+    """The clicks of each of B prompts."""
     if points.ndim not in (2, 3) or points.shape[-1] != 2 or not points.size:
         raise InputError(
-            f"point_coords must have the shape 1×2, [[x, y]], or B×1×2, not {_shape(points)}"
+            f"point_coords must have the shape N×2, [[x, y], ...], or B×N×2, not {_shape(points)}"
         )
     labels = _numbers(
         np.ones(points.shape[:-1]) if point_labels is None else point_labels, "point_labels"
@@ -99,12 +170,35 @@ def _points(points: NDArray[np.float64], point_labels: ArrayLike | None) -> NDAr
     if not np.isin(labels, (0, 1)).all():
         wrong = labels[~np.isin(labels, (0, 1))][0]
         raise InputError(f"point_labels must be 1 (on the object) or 0 (not on it), not {wrong:g}")
-    if points.shape[-2] > 1:
-        count = points.shape[-2]
-        raise InputError(f"{count} points are given: several points are not supported yet")
-    if not labels.all():
-        raise InputError("a negative click is not supported yet: give one point with label 1")
-    return points.reshape(-1, 2)
+    count = points.shape[-2]
+    rows = (points * scale).reshape(-1, count, 2).tolist()
+    height, width = size
+    return [
+        tuple(
+            Click(*check_point(x, y, width, height), bool(label))
+            for (x, y), label in zip(row, own, strict=True)
+        )
+        for row, own in zip(rows, labels.reshape(-1, count).tolist(), strict=True)
+    ]
+
+
+def _masks(mask_input: ArrayLike, size: tuple[int, int]) -> list[GivenMask]:
+    array = np.asarray(mask_input)
+    if array.dtype == bool:
+        if array.shape[-2:] != size or array.ndim not in (2, 3):
+            raise InputError(
+                f"a mask_input of bool must have the image's shape, {size[0]}×{size[1]}, "
+                f"not {_shape(array)}"
+            )
+        return [GivenMask(mask) for mask in array.reshape(-1, *size)]
+    logits = _numbers(mask_input, "mask_input").astype(np.float32)
+    side = LOW_RESOLUTION
+    if logits.ndim not in (3, 4) or logits.shape[-3:] != (1, side, side):
+        raise InputError(
+            f"mask_input must be 1×{side}×{side} logits, as predict gives them, "
+            f"B×1×{side}×{side}, or bool of the image's shape, not {_shape(logits)}"
+        )
+    return [GivenMask(mask) for mask in logits.reshape(-1, side, side)]
 
 
 def _boxes(box: ArrayLike) -> NDArray[np.float64]:
@@ -125,7 +219,7 @@ def _numbers(values: ArrayLike, what: str) -> NDArray[np.float64]:
     return array
 
 
-def _shape(array: NDArray[np.float64]) -> str:
+def _shape(array: NDArray[Any]) -> str:
     return "×".join(map(str, array.shape)) or "a single number"
 
 

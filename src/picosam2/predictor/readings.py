@@ -10,11 +10,30 @@ from scipy import ndimage
 
 from picosam2.masks import mask_iou
 from picosam2.predictor.boxes import BoxConfig, box_bounds, fit_to_box, in_crop
+from picosam2.predictor.prompts import Click, GivenMask
 from picosam2.predictor.scores import ScoreModel, box_evidence, click_evidence, crop_border
 from picosam2.prompt import Crop, paste_mask
 
 # Two readings of a prompt whose masks agree more than this are one reading.
 SAME_READING_IOU = 0.8
+
+
+Extent = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class Merge:
+    """What of a given mask changes.
+
+    Args:
+        mask: H×W bool of the whole image.
+        added: S×S bool, what of the crop becomes object where the logits say so.
+        removed: S×S bool, what of it ceases to be.
+    """
+
+    mask: GivenMask
+    added: NDArray[np.bool_]
+    removed: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -26,12 +45,16 @@ class Reading:
         logits: S×S float32 of the crop, above 0 is object.
         score: predicted IoU in 0..1.
         bounds: x0, y0, x1, y1 in the image's pixels that the mask keeps to; None for none.
+        clicks: that its pixels obey.
+        merge: the mask that it changes in part; None where it is the whole answer.
     """
 
     crop: Crop
     logits: NDArray[np.float32]
     score: float
     bounds: tuple[float, ...] | None = None
+    clicks: tuple[Click, ...] = ()
+    merge: Merge | None = None
 
 
 def read_click(crop: Crop, logits: NDArray[np.float32], score: float, model: ScoreModel) -> Reading:
@@ -117,6 +140,20 @@ def has_outline(reading: Reading) -> bool:
     return not crop_border(reading.logits > 0).all()
 
 
+def extent(reading: Reading) -> Extent | None:
+    """x0, y0, x1, y1 of a mask in the image's pixels; None where it is empty."""
+    rows, columns = (np.flatnonzero((reading.logits > 0).any(axis=axis)) for axis in (1, 0))
+    if not len(rows):
+        return None
+    crop, scale = reading.crop, reading.crop.side / len(reading.logits)
+    return (
+        crop.left + columns[0] * scale,
+        crop.top + rows[0] * scale,
+        crop.left + (columns[-1] + 1) * scale,
+        crop.top + (rows[-1] + 1) * scale,
+    )
+
+
 def fitted(reading: Reading, margin: float, min_side: float) -> Crop | None:
     """The crop for a second look at a mask; None where the mask is empty or fitted already.
 
@@ -125,12 +162,10 @@ def fitted(reading: Reading, margin: float, min_side: float) -> Crop | None:
         margin: side of the crop, as a multiple of the mask's longer side.
         min_side: smallest crop, in pixels.
     """
-    rows, columns = (np.flatnonzero((reading.logits > 0).any(axis=axis)) for axis in (1, 0))
-    if not len(rows):
+    found = extent(reading)
+    if found is None:
         return None
-    crop, scale = reading.crop, reading.crop.side / len(reading.logits)
-    x0, x1 = crop.left + columns[0] * scale, crop.left + (columns[-1] + 1) * scale
-    y0, y1 = crop.top + rows[0] * scale, crop.top + (rows[-1] + 1) * scale
+    (x0, y0, x1, y1), crop = found, reading.crop
     side = max(min_side, margin * max(x1 - x0, y1 - y0))
     x, y = (x0 + x1) / 2, (y0 + y1) / 2
     shift = max(abs(x - crop.x), abs(y - crop.y))

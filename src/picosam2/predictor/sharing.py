@@ -16,12 +16,14 @@ class ThreadState(threading.local):
     Attributes:
         image: H×W×3 uint8; None before ``set_image``.
         images: of ``set_image_batch``; empty before.
-        forward_passes: crops that the network saw in the last call.
+        steps: of the last call about the image, by prompt (``picosam2.predictor.asking``).
+        forward_passes: crops that the networks saw in the last call.
     """
 
     def __init__(self) -> None:
         self.image: NDArray[np.uint8] | None = None
         self.images: list[NDArray[np.uint8]] = []
+        self.steps: dict[Any, Any] = {}
         self.forward_passes = 0
 
 

@@ -9,13 +9,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Integral
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 
 from picosam2.errors import InputError
 from picosam2.installation import how_to_install
 from picosam2.prompt import CROP_SIZE
-from picosam2.runtime import Runtime
+from picosam2.runtime import Corrector, Runtime
 from picosam2.weights import BUNDLED, check_name, current_name, model_path
 
 
@@ -63,10 +64,11 @@ ENGINES = {
 # What "auto" tries: those that are made for speed on a CPU.
 FAST = ("onnx", "openvino", "litert")
 TRIALS = 5
+WHERE_TO = "weights= is for the first look, correcting= for what comes after it"
 
 
 def open_runtime(weights: str | Path, engine: str | None, threads: int) -> Runtime:
-    """The network on an engine.
+    """The network of the first look on an engine.
 
     Args:
         weights: the name of a model in the package (``picosam2.weights.BUNDLED``), or a file.
@@ -77,8 +79,23 @@ def open_runtime(weights: str | Path, engine: str | None, threads: int) -> Runti
 
     Raises:
         InputError: the engine does not run these weights, is unknown or not installed, the file is
-            missing or broken, or ``threads`` is not a count.
+            missing, broken or a correcting network, or ``threads`` is not a count.
     """
+    runtime = _open(weights, engine, threads)
+    if getattr(runtime, "takes_prior", False):
+        raise InputError(f"{weights} is a correcting network, which has no first look: {WHERE_TO}")
+    return runtime
+
+
+def open_corrector(weights: str | Path, engine: str | None, threads: int) -> Corrector:
+    """A correcting network on an engine; arguments and errors are those of ``open_runtime``."""
+    runtime = _open(weights, engine, threads)
+    if not getattr(runtime, "takes_prior", False):
+        raise InputError(f"{weights} is not a correcting network: {WHERE_TO}")
+    return cast(Corrector, runtime)
+
+
+def _open(weights: str | Path, engine: str | None, threads: int) -> Runtime:
     if not isinstance(threads, Integral) or threads < 0:
         raise InputError(f"threads must be a whole number, 0 for all cores, not {threads!r}")
     if engine not in (None, "auto", *ENGINES):
@@ -88,7 +105,7 @@ def open_runtime(weights: str | Path, engine: str | None, threads: int) -> Runti
     if engine == "auto":
         able = [n for n in FAST if ENGINES[n].is_installed and find_model(weights, n)]
         if len(able) > 1:
-            return min((open_runtime(weights, name, threads) for name in able), key=_time_crop)
+            return min((_open(weights, name, threads) for name in able), key=_time_crop)
         engine = able[0] if able else None
     if engine is None:
         path = model_path(weights)
@@ -113,10 +130,12 @@ def find_model(weights: str | Path, engine: str) -> Path | None:
 
 def _time_crop(runtime: Runtime) -> float:
     """The shortest of a few times that a crop takes, in seconds."""
-    crop = np.zeros((1, CROP_SIZE, CROP_SIZE, 3), np.uint8)
+    inputs: list[Any] = [np.zeros((1, CROP_SIZE, CROP_SIZE, 3), np.uint8)]
+    if getattr(runtime, "takes_prior", False):
+        inputs.append(np.zeros((1, CROP_SIZE, CROP_SIZE, 2), np.int8))
     times = []
     for _ in range(1 + TRIALS):
         start = time.perf_counter()
-        runtime(crop)
+        runtime(*inputs)
         times.append(time.perf_counter() - start)
     return min(times[1:])

@@ -15,9 +15,10 @@ from scipy.special import expit
 
 from picosam2.errors import InputError
 from picosam2.prompt import CROP_SIZE
-from picosam2.runtime.files import FileRuntime, read_model, sidecar_scores
+from picosam2.runtime.files import FileRuntime, channels_first, read_model, sidecar_scores
 
-INTERFACE = [(1, 3, CROP_SIZE, CROP_SIZE), (1, 1, CROP_SIZE, CROP_SIZE), (1, 1, 1, 1)]
+IMAGE, PRIOR = (1, 3, CROP_SIZE, CROP_SIZE), (1, 2, CROP_SIZE, CROP_SIZE)
+OUTPUTS = [(1, 1, CROP_SIZE, CROP_SIZE), (1, 1, 1, 1)]
 
 
 class ExecuTorchRuntime(FileRuntime):
@@ -47,25 +48,30 @@ class ExecuTorchRuntime(FileRuntime):
             raise InputError(f"{path} is not an ExecuTorch model, or it is damaged") from None
         about = self._method.metadata
         found = [
-            about.input_tensor_meta(0).sizes(),
+            *(about.input_tensor_meta(index).sizes() for index in range(about.num_inputs())),
             *(about.output_tensor_meta(index).sizes() for index in range(about.num_outputs())),
         ]
-        if found != INTERFACE:
+        self.takes_prior = PRIOR in found
+        if found != [IMAGE, *([PRIOR] if self.takes_prior else []), *OUTPUTS]:
             raise InputError(f"{path} is not a PicoSAM2 model: its tensors are {found}")
         self._program = program
         self.digest = hashlib.sha256(content).hexdigest()
         self.scores = sidecar_scores(self.path)
 
-    def __call__(self, crops: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def __call__(
+        self, crops: NDArray[np.uint8], prior: NDArray[np.int8] | None = None
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """See :class:`picosam2.runtime.Runtime`."""
         # ExecuTorch takes a tensor's memory as it lies.
-        images = torch.from_numpy(
-            np.ascontiguousarray(crops.transpose(0, 3, 1, 2), dtype=np.float32)
-        )
+        shown = [
+            torch.from_numpy(channels_first(values))
+            for values in (crops, prior)
+            if values is not None
+        ]
         logits = np.empty(crops.shape[:3], np.float32)
         iou_logits = np.empty(len(crops), np.float32)
         with self._one_at_a_time:
-            for row, image in enumerate(images):
-                mask, score = self._method.execute([image[None]])
+            for row in range(len(crops)):
+                mask, score = self._method.execute([values[row : row + 1] for values in shown])
                 logits[row], iou_logits[row] = mask.numpy()[0, 0], score.item()
         return logits, expit(iou_logits)

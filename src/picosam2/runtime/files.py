@@ -7,6 +7,9 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from picosam2.errors import InputError
 
 
@@ -26,6 +29,11 @@ class FileRuntime:
 
     def __reduce__(self) -> tuple[type, tuple[Path, int]]:
         return type(self), (self.path, self.threads)
+
+
+def channels_first(pictures: NDArray[Any]) -> NDArray[np.float32]:
+    """N×H×W×C of any type to N×C×H×W float32."""
+    return np.ascontiguousarray(pictures.transpose(0, 3, 1, 2), dtype=np.float32)
 
 
 def read_model(path: str | Path) -> bytes:

@@ -15,7 +15,8 @@ from picosam2.errors import InputError
 from picosam2.prompt import CROP_SIZE
 from picosam2.runtime.files import FileRuntime, read_model, sidecar_scores
 
-SHAPES = [(1, CROP_SIZE, CROP_SIZE, 3), (1, CROP_SIZE, CROP_SIZE, 1), (1, 1)]
+IMAGE, PRIOR = (1, CROP_SIZE, CROP_SIZE, 3), (1, CROP_SIZE, CROP_SIZE, 2)
+OUTPUTS = [(1, CROP_SIZE, CROP_SIZE, 1), (1, 1)]
 
 
 class LiteRtRuntime(FileRuntime):
@@ -26,8 +27,8 @@ class LiteRtRuntime(FileRuntime):
         threads: CPU threads of one call; 0 for all cores.
 
     Attributes:
-        names: of the input, the logits and the IoU logits.
-        dtype: of all three.
+        names: of the image, the prior where there is one, the logits and the IoU logits.
+        dtype: of all of them.
         quantisation: scale and zero point of each; None where they are float32.
 
     Raises:
@@ -45,7 +46,9 @@ class LiteRtRuntime(FileRuntime):
         except (ValueError, RuntimeError):
             raise InputError(f"{path} is not a LiteRT model, or it is damaged") from None
         found = self._interpreter.get_input_details() + self._interpreter.get_output_details()
-        if [tuple(tensor["shape"].tolist()) for tensor in found] != SHAPES:
+        shapes = [tuple(tensor["shape"].tolist()) for tensor in found]
+        self.takes_prior = PRIOR in shapes
+        if shapes != [IMAGE, *([PRIOR] if self.takes_prior else []), *OUTPUTS]:
             names = ", ".join(tensor["name"] for tensor in found)
             raise InputError(f"{path} is not a PicoSAM2 model: its tensors are {names}")
         self.digest = hashlib.sha256(content).hexdigest()
@@ -58,16 +61,20 @@ class LiteRtRuntime(FileRuntime):
         ]
         self._index = [tensor["index"] for tensor in found]
 
-    def __call__(self, crops: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def __call__(
+        self, crops: NDArray[np.uint8], prior: NDArray[np.int8] | None = None
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """See :class:`picosam2.runtime.Runtime`."""
         logits = np.empty(crops.shape[:3], np.float32)
         iou_logits = np.empty(len(crops), np.float32)
         with self._one_at_a_time:
             for row, crop in enumerate(crops):
                 self._interpreter.set_tensor(self._index[0], self._quantise(crop)[None])
+                if self.takes_prior and prior is not None:
+                    self._interpreter.set_tensor(self._index[1], self._quantise_prior(prior[row]))
                 self._interpreter.invoke()
-                logits[row] = self._read(1)[0, ..., 0]
-                iou_logits[row] = self._read(2)[0, 0]
+                logits[row] = self._read(-2)[0, ..., 0]
+                iou_logits[row] = self._read(-1)[0, 0]
         return logits, expit(iou_logits)
 
     def _quantise(self, crop: NDArray[np.uint8]) -> NDArray[np.float32] | NDArray[np.int8]:
@@ -75,6 +82,13 @@ class LiteRtRuntime(FileRuntime):
             return crop.astype(np.float32)
         # The input's scale is 1 and its zero point -128: flipping the top bit subtracts 128.
         return (crop ^ np.uint8(0x80)).view(np.int8)
+
+    def _quantise_prior(self, prior: NDArray[np.int8]) -> NDArray[np.float32] | NDArray[np.int8]:
+        """1×96×96×2."""
+        if (quantisation := self.quantisation[1]) is None:
+            return prior[None].astype(np.float32)
+        scale, zero = quantisation
+        return np.clip(np.rint(prior[None] / scale + zero), -128, 127).astype(np.int8)
 
     def _read(self, which: int) -> NDArray[np.float32]:
         values: NDArray[np.float32] = self._interpreter.get_tensor(self._index[which])

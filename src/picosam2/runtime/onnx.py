@@ -11,15 +11,13 @@ from scipy.special import expit
 
 from picosam2.errors import InputError
 from picosam2.prompt import CROP_SIZE
-from picosam2.runtime.files import FileRuntime, read_model, sidecar_scores
+from picosam2.runtime.files import FileRuntime, channels_first, read_model, sidecar_scores
 from picosam2.runtime.session import open_session
 
 FLOAT = "tensor(float)"
-INTERFACE = [
-    ("image", FLOAT, [3, CROP_SIZE, CROP_SIZE]),
-    ("logits", FLOAT, [1, CROP_SIZE, CROP_SIZE]),
-    ("iou_logits", FLOAT, [1, 1, 1]),
-]
+IMAGE = ("image", FLOAT, [3, CROP_SIZE, CROP_SIZE])
+PRIOR = ("prior", FLOAT, [2, CROP_SIZE, CROP_SIZE])
+OUTPUTS = [("logits", FLOAT, [1, CROP_SIZE, CROP_SIZE]), ("iou_logits", FLOAT, [1, 1, 1])]
 
 
 class OnnxRuntime(FileRuntime):
@@ -43,14 +41,19 @@ class OnnxRuntime(FileRuntime):
             raise InputError(f"{path} is not an ONNX model, or it is damaged") from None
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         found = [(value.name, value.type, value.shape[1:]) for value in (*inputs, *outputs)]
-        if found != INTERFACE:
+        self.takes_prior = PRIOR in found
+        if found != [IMAGE, *([PRIOR] if self.takes_prior else []), *OUTPUTS]:
             names = ", ".join(name for name, _, _ in found)
             raise InputError(f"{path} is not a PicoSAM2 model: its tensors are {names}")
         self.digest = hashlib.sha256(content).hexdigest()
         self.scores = sidecar_scores(self.path)
 
-    def __call__(self, crops: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def __call__(
+        self, crops: NDArray[np.uint8], prior: NDArray[np.int8] | None = None
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """See :class:`picosam2.runtime.Runtime`."""
-        images = np.ascontiguousarray(crops.transpose(0, 3, 1, 2), dtype=np.float32)
-        logits, iou_logits = self._session.run(None, {"image": images})
+        inputs = {"image": channels_first(crops)}
+        if self.takes_prior and prior is not None:
+            inputs["prior"] = channels_first(prior)
+        logits, iou_logits = self._session.run(None, inputs)
         return logits[:, 0], expit(iou_logits.reshape(-1))

@@ -15,11 +15,8 @@ from picosam2.errors import InputError
 from picosam2.prompt import CROP_SIZE
 from picosam2.runtime.files import FileRuntime, read_model, sidecar_scores
 
-INTERFACE = [
-    ("image", [3, CROP_SIZE, CROP_SIZE]),
-    ("logits", [1, CROP_SIZE, CROP_SIZE]),
-    ("iou_logits", [1, 1, 1]),
-]
+IMAGE, PRIOR = ("image", [3, CROP_SIZE, CROP_SIZE]), ("prior", [2, CROP_SIZE, CROP_SIZE])
+OUTPUTS = [("logits", [1, CROP_SIZE, CROP_SIZE]), ("iou_logits", [1, 1, 1])]
 
 
 class OpenVinoRuntime(FileRuntime):
@@ -47,7 +44,8 @@ class OpenVinoRuntime(FileRuntime):
             (port.get_any_name(), [int(size.get_max_length()) for size in port.partial_shape[1:]])
             for port in (*model.inputs, *model.outputs)
         ]
-        if found != INTERFACE:
+        self.takes_prior = PRIOR in found
+        if found != [IMAGE, *([PRIOR] if self.takes_prior else []), *OUTPUTS]:
             names = ", ".join(name for name, _ in found)
             raise InputError(f"{path} is not a PicoSAM2 model: its tensors are {names}")
         settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
@@ -57,16 +55,21 @@ class OpenVinoRuntime(FileRuntime):
         self._request = compiled.create_infer_request()
         # Views of the tensors' memory: passing arrays would take a sixth of the time.
         self._image = self._request.get_input_tensor(0).data
+        self._prior = self._request.get_input_tensor(1).data if self.takes_prior else None
         self._outputs = [self._request.get_output_tensor(index).data for index in (0, 1)]
         self.scores = sidecar_scores(path)
 
-    def __call__(self, crops: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def __call__(
+        self, crops: NDArray[np.uint8], prior: NDArray[np.int8] | None = None
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """See :class:`picosam2.runtime.Runtime`."""
         logits = np.empty(crops.shape[:3], np.float32)
         iou_logits = np.empty(len(crops), np.float32)
         with self._one_at_a_time:
             for row, crop in enumerate(crops):
                 self._image[0] = crop
+                if self._prior is not None and prior is not None:
+                    self._prior[0] = prior[row]
                 self._request.infer()
                 mask, score = self._outputs
                 logits[row], iou_logits[row] = mask[0, 0], score.item()
@@ -75,8 +78,9 @@ class OpenVinoRuntime(FileRuntime):
 
 def _for_crops(model: openvino.Model) -> openvino.Model:
     """The model for one crop of bytes, channels last: 0.9 of the time of any number of floats."""
-    model.reshape([1, 3, CROP_SIZE, CROP_SIZE])
+    model.reshape({port: [1, *port.partial_shape[1:]] for port in model.inputs})
     steps = PrePostProcessor(model)
-    steps.input().tensor().set_element_type(openvino.Type.u8).set_layout(openvino.Layout("NHWC"))
-    steps.input().model().set_layout(openvino.Layout("NCHW"))
+    for index, dtype in enumerate((openvino.Type.u8, openvino.Type.i8)[: len(model.inputs)]):
+        steps.input(index).tensor().set_element_type(dtype).set_layout(openvino.Layout("NHWC"))
+        steps.input(index).model().set_layout(openvino.Layout("NCHW"))
     return steps.build()

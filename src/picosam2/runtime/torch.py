@@ -24,6 +24,7 @@ class TorchRuntime:
         self._model.to(next(network.parameters()).device)
         self.digest = digest
         self.scores = scores or {}
+        self.takes_prior = network.config.takes_prior
 
     @classmethod
     def from_file(cls, path: str | Path, threads: int = 0) -> TorchRuntime:
@@ -43,9 +44,15 @@ class TorchRuntime:
         return cls(network, digest, read_scores(Path(path)))
 
     @torch.inference_mode()
-    def __call__(self, crops: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def __call__(
+        self, crops: NDArray[np.uint8], prior: NDArray[np.int8] | None = None
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """See :class:`picosam2.runtime.Runtime`."""
         device = self._model.scale.device
-        images = torch.tensor(crops, device=device).permute(0, 3, 1, 2).float()
-        logits, iou_logits = self._model(images)
+        planes = [
+            torch.tensor(values, device=device).permute(0, 3, 1, 2).float()
+            for values in (crops, prior)
+            if values is not None
+        ]
+        logits, iou_logits = self._model(*planes)
         return logits[:, 0].cpu().numpy(), iou_logits.sigmoid().flatten().cpu().numpy()

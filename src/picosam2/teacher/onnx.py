@@ -41,25 +41,38 @@ class OnnxTeacher:
         self._shape = image.shape[:2]
 
     def predict(
-        self, coords: NDArray[np.float32], labels: NDArray[np.int64]
+        self,
+        coords: NDArray[np.float32],
+        labels: NDArray[np.int64],
+        before: NDArray[np.float32] | None = None,
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Answer prompts on the embedded photograph; see ``Teacher.predict``."""
+        """Answer prompts on the embedded photograph; see ``Teacher.predict``.
+
+        Args:
+            coords: as there.
+            labels: as there.
+            before: 256×256 float32 logits of the mask before, the same for all; None for none.
+        """
         points = to_square(coords, self._shape)
         answers = [
-            self._decode(points[start : start + BATCH], labels[start : start + BATCH])
+            self._decode(points[start : start + BATCH], labels[start : start + BATCH], before)
             for start in range(0, len(points), BATCH)
         ]
         logits, predicted_iou = zip(*answers, strict=True)
         return np.concatenate(logits), np.concatenate(predicted_iou)
 
     def _decode(
-        self, points: NDArray[np.float32], labels: NDArray[np.int64]
+        self,
+        points: NDArray[np.float32],
+        labels: NDArray[np.int64],
+        before: NDArray[np.float32] | None,
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        mask = np.zeros((LOGITS_SIDE, LOGITS_SIDE), np.float32) if before is None else before
         inputs = self._features | {
             "point_coords": points,
             "point_labels": labels.astype(np.float32),
-            "mask_input": np.zeros((len(points), 1, LOGITS_SIDE, LOGITS_SIDE), np.float32),
-            "has_mask_input": np.zeros(1, np.float32),
+            "mask_input": np.repeat(mask[None, None], len(points), axis=0),
+            "has_mask_input": np.array([before is not None], np.float32),
         }
         logits, predicted_iou = self._decoder.run(["masks", "iou_predictions"], inputs)
         return logits, predicted_iou

@@ -28,6 +28,8 @@ class Batch:
         teacher: B×1×S×S float32, the teacher's logits in −8..8.
         teacher_share: B float32 in 0..1, the teacher's share in the target: its predicted IoU, 0
             where there is no teacher, 1 where there is nothing else.
+        prior: B×2×S×S float32 in −1..1, the mask before and the clicks, for a correcting network;
+            else None.
     """
 
     images: Tensor
@@ -35,6 +37,7 @@ class Batch:
     area: Tensor
     teacher: Tensor
     teacher_share: Tensor
+    prior: Tensor | None = None
 
 
 def cut_crops(

@@ -21,14 +21,15 @@ from picosam2.checkpoint import save_weights
 from picosam2.errors import InputError
 from picosam2.model import PicoSAM2
 from picosam2.training.config import TrainConfig
+from picosam2.training.corrections import draw_beginnings, draw_rounds, play
 from picosam2.training.crops import Batch, make_batch
 from picosam2.training.depthwise import QuickDepthwise
 from picosam2.training.log import Log
 from picosam2.training.losses import LOSSES, iou_loss, whole_object_iou
 from picosam2.training.objects import TrainingObjects
 from picosam2.training.optimizers import make_optimizers
-from picosam2.training.sampler import draw_prompts
-from picosam2.training.start import Start
+from picosam2.training.sampler import Prompts, draw_prompts
+from picosam2.training.start import Start, first_look
 from picosam2.training.state import STATE_FILE, load_state, save_state
 from picosam2.training.world import World, keep_freed_memory
 
@@ -101,7 +102,8 @@ def compute_loss(
 ) -> tuple[Tensor, dict[str, float]]:
     """The loss of a batch, and the figures to log."""
     with autocast(device):
-        logits, iou_logits = network(batch.images.contiguous(memory_format=torch.channels_last))
+        images = batch.images.contiguous(memory_format=torch.channels_last)
+        logits, iou_logits = network(images, batch.prior)
     logits, iou_logits = logits.float(), iou_logits.float()
     iou = whole_object_iou(logits, batch)
     mask_loss = LOSSES[config.loss](logits, batch).mean()
@@ -114,22 +116,40 @@ def compute_loss(
     return mask_loss + config.iou_weight * predicted_iou_loss, figures
 
 
-def draw_batch(world: World, objects: TrainingObjects, config: TrainConfig, step: int) -> Batch:
+def draw_batch(
+    world: World,
+    objects: TrainingObjects,
+    config: TrainConfig,
+    step: int,
+    networks: tuple[PicoSAM2, PicoSAM2] | None = None,
+) -> Batch:
     """This process's part of a step's batch.
 
     Processes that hold the same photographs draw the same prompts and take turns, so that a step
     sees the same crops whatever their number. Those with their own photographs draw from these:
     another number of processes sees other crops.
+
+    Args:
+        world: says which part.
+        objects: the photographs.
+        config: of the run.
+        step: which.
+        networks: the correcting one and that of the first look, where that is what is trained.
     """
     size = config.size_at(step)
+    draw = draw_beginnings if networks else draw_prompts
     if world.own_photographs:
         rng = np.random.default_rng([config.seed, step, world.rank])
-        prompts = draw_prompts(objects, config.batch // world.size, rng, config.sampler)
+        drawn = draw(objects, config.batch // world.size, rng, config.sampler)
     else:
         rng = np.random.default_rng([config.seed, step])
-        prompts = draw_prompts(objects, config.batch, rng, config.sampler)
-        prompts = prompts.part(world.rank, world.size)
-    return make_batch(objects, prompts, size, config.model)
+        drawn = draw(objects, config.batch, rng, config.sampler)
+        drawn = drawn.part(world.rank, world.size)
+    if isinstance(drawn, Prompts):
+        return make_batch(objects, drawn, size, config.model)
+    assert networks is not None
+    with autocast(world.device):
+        return play(*networks, objects, drawn, draw_rounds(rng), size, config.model)
 
 
 def train(
@@ -157,6 +177,7 @@ def train(
     network = options.start.network(config.model)
     network.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     objects.to(device)
+    networks = (network, first_look(device)) if config.model.takes_prior else None
     average = AveragedModel(network, avg_fn=ema_update(config.ema_decay), use_buffers=True)
     optimizers = make_optimizers(network, config)
     step = load_state(state_file, network, average, optimizers) if resume else 0
@@ -190,7 +211,7 @@ def train(
         lr = learning_rate(config, step)
         for group in (group for optimizer in optimizers for group in optimizer.param_groups):
             group["lr"] = lr * group["rate"]
-        batch = draw_batch(world, objects, config, step)
+        batch = draw_batch(world, objects, config, step, networks)
         loss, figures = compute_loss(parallel, batch, config, device)
         network.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]

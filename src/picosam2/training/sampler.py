@@ -87,7 +87,7 @@ def draw_prompts(
     longer = size.max(axis=1)
 
     clicks = objects.clicks[index, rng.integers(objects.clicks.shape[1], size=batch)]
-    fill = _log_uniform(rng, *config.fill, batch)
+    fill = log_uniform(rng, *config.fill, batch)
     centre, side = clicks, np.maximum(longer / fill, config.min_side)
 
     kind = rng.random(batch)
@@ -98,7 +98,7 @@ def draw_prompts(
 
     scene = (kind >= config.native) & (kind < config.native + config.scene)
     photograph = objects.images.size[torch.from_numpy(objects.image_index[index])].cpu().numpy()
-    scene_side = photograph.max(axis=1) * _log_uniform(rng, *config.scene_side, batch)
+    scene_side = photograph.max(axis=1) * log_uniform(rng, *config.scene_side, batch)
     side = np.where(scene, np.maximum(scene_side, config.min_side), side)
 
     boxed = kind >= 1 - config.box
@@ -110,14 +110,15 @@ def draw_prompts(
 
     angle = np.deg2rad(rng.uniform(-config.rotation, config.rotation, size=batch))
     flip = rng.random(batch) < 0.5
-    gain = _log_uniform(rng, 0.7, 1.4, (batch, 1)) * _log_uniform(rng, 0.92, 1.08, (batch, 3))
+    gain = log_uniform(rng, 0.7, 1.4, (batch, 1)) * log_uniform(rng, 0.92, 1.08, (batch, 3))
     # One crop in twenty is grey.
-    saturation = _log_uniform(rng, 0.6, 1.6, batch) * (rng.random(batch) > 0.05)
-    contrast = _log_uniform(rng, 0.7, 1.4, batch)
+    saturation = log_uniform(rng, 0.6, 1.6, batch) * (rng.random(batch) > 0.05)
+    contrast = log_uniform(rng, 0.7, 1.4, batch)
     return Prompts(index, centre, side, angle, flip, gain, saturation, contrast)
 
 
-def _log_uniform(
+def log_uniform(
     rng: np.random.Generator, low: float, high: float, size: int | tuple[int, ...]
 ) -> NDArray[np.float64]:
+    """Draw from a range so that each doubling is as likely as any other."""
     return np.exp(rng.uniform(math.log(low), math.log(high), size))

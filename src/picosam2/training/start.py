@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import torch
+
 from picosam2.checkpoint import load_weights
 from picosam2.errors import InputError
-from picosam2.model import ModelConfig, PicoSAM2, build
+from picosam2.model import ModelConfig, PicoSAM2, SmallNetwork, add_entrance, build
 from picosam2.model.pretrained import load_encoder
-from picosam2.weights import FAMILIES, UNTRAINED, weights_path
+from picosam2.weights import DEFAULT_MODEL, FAMILIES, UNTRAINED, weights_path
 
 # Not in the wheel: 3 MB that only training reads.
 ENCODER_FILE = Path(__file__).parents[3] / "assets" / "encoders" / "efficientnet-lite0.safetensors"
@@ -65,19 +67,31 @@ class Start:
         """The network's configuration: that of the weights, or else the one that is wanted.
 
         Raises:
-            InputError: the weights' file is missing or broken.
+            InputError: the weights' file is missing or broken, or not for this network.
         """
-        return load_weights(self.path).config if self.is_trained and self.path else wanted
+        return self.network(wanted).config if self.is_trained else wanted
 
     def network(self, config: ModelConfig) -> PicoSAM2:
         """The network with its first weights; random ones by PyTorch's seed.
+
+        Trained weights decide what network it is, but a correcting one may begin with the small
+        one's.
 
         Raises:
             InputError: the weights' file is missing or broken, or not for this network.
         """
         if self.is_trained and self.path:
-            return load_weights(self.path)
+            trained = load_weights(self.path)
+            if config.takes_prior and isinstance(trained, SmallNetwork):
+                return trained if trained.config.takes_prior else add_entrance(trained)
+            return trained
         network = build(config)
         if self.path:
             load_encoder(network, self.path)
         return network
+
+
+def first_look(device: torch.device) -> PicoSAM2:
+    """The package's network whose answers a correcting network learns to correct."""
+    network = load_weights(weights_path(DEFAULT_MODEL)).eval()
+    return network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]

@@ -21,11 +21,13 @@ MANIFEST = "manifest.json"
 UNTRAINED = ("random", "imagenet")
 FAMILIES = ("small", "paper")
 DEFAULT_MODEL = "small"
+# Answers what comes after the first look, of either family.
+CORRECTING_MODEL = "correcting"
 
 # The files of each name, the default engine's first. Only one family has fp32 as ONNX: 5 MB.
 BUNDLED = {
     name: [FOLDER / family / file for file in files if (FOLDER / family / file).is_file()]
-    for family in FAMILIES
+    for family in (*FAMILIES, CORRECTING_MODEL)
     for name, files in ((family, [INT8]), (f"{family}-fp32", [FP32, WEIGHTS]))
 }
 # From when there was one network.

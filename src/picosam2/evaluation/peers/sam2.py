@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,11 +10,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from picosam2.evaluation.peers.grid import masks_of_grid
-from picosam2.evaluation.segmenter import Found, Mask
+from picosam2.evaluation.segmenter import Click, Found, Mask, as_prompt
 from picosam2.graph import Graph
 from picosam2.teacher.base import LOGITS_SIDE, SIDE, best_masks, box_prompts, click_prompts
 from picosam2.teacher.fetch import DECODER, ENCODER, SAM2_TINY
 from picosam2.teacher.onnx import OnnxTeacher
+
+# Of a mask that is given as a prompt.
+LOGIT = 10.0
 
 
 class Sam2Segmenter:
@@ -28,12 +32,14 @@ class Sam2Segmenter:
 
     network = None
     finds_everything = True
+    corrects = True
 
     def __init__(self, threads: int = 1) -> None:
         SAM2_TINY.fetch()
         self._teacher = OnnxTeacher(threads)
         self._shape = (0, 0)
         self._found: list[Found] | None = None
+        self._logits = np.empty(0, np.float32)
 
     @property
     def description(self) -> dict[str, Any]:
@@ -72,6 +78,23 @@ class Sam2Segmenter:
         """See ``Segmenter``."""
         return self._ask(box_prompts([corners]))
 
+    def clicks(self, clicks: Sequence[Click]) -> tuple[Mask, float]:
+        """See ``Interactive``; as SAM 2's documents say, with the logits before as mask prompt."""
+        points, labels = as_prompt(clicks)
+        return self._ask(
+            (points[None].astype(np.float32), labels[None]),
+            None if len(clicks) == 1 else self._logits,
+        )
+
+    def correct(self, mask: Mask, clicks: Sequence[Click]) -> tuple[Mask, float]:
+        """See ``Interactive``."""
+        if len(clicks) == 1:
+            shown = Image.fromarray(np.where(mask, np.float32(LOGIT), np.float32(-LOGIT)))
+            size = (LOGITS_SIDE, LOGITS_SIDE)
+            self._logits = np.asarray(shown.resize(size, Image.Resampling.BILINEAR))
+        points, labels = as_prompt(clicks)
+        return self._ask((points[None].astype(np.float32), labels[None]), self._logits)
+
     def everything(self) -> list[Found]:
         """See ``Segmenter``; all three masks of each click."""
         if self._found is None:
@@ -86,6 +109,11 @@ class Sam2Segmenter:
         full = Image.fromarray(logits).resize(self._shape[::-1], Image.Resampling.BILINEAR)
         return np.asarray(full) > 0
 
-    def _ask(self, prompt: tuple[NDArray[np.float32], NDArray[np.int64]]) -> tuple[Mask, float]:
-        logits, predicted_iou = best_masks(*self._teacher.predict(*prompt))
+    def _ask(
+        self,
+        prompt: tuple[NDArray[np.float32], NDArray[np.int64]],
+        before: NDArray[np.float32] | None = None,
+    ) -> tuple[Mask, float]:
+        logits, predicted_iou = best_masks(*self._teacher.predict(*prompt, before))
+        self._logits = logits[0]
         return self._to_mask(logits[0]), float(predicted_iou[0])

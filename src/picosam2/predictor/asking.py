@@ -1,0 +1,210 @@
+"""One call: which crops the networks are shown, in which order, and what comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+
+from picosam2.errors import InputError
+from picosam2.predictor.config import PredictorConfig
+from picosam2.predictor.corrections import (
+    Before,
+    correction_crops,
+    obey,
+    prior_in,
+    read_correction,
+)
+from picosam2.predictor.looks import by_score, choose, first_crops, one_component, second_crops
+from picosam2.predictor.prompts import Box, Click, GivenMask, Prompt
+from picosam2.predictor.readings import Reading, different, read_box, read_click
+from picosam2.predictor.scores import ScoreModel
+from picosam2.prompt import Crop, cut
+from picosam2.runtime import Corrector, Runtime
+
+# A first click or box, and the clicks that were answered after it.
+Step = tuple[Click | Box, tuple[Click, ...]]
+# Steps that are remembered for the next call.
+MOST_STEPS = 256
+
+
+@dataclass
+class Asking:
+    """Asks the networks about one image.
+
+    Args:
+        runtime: answers first looks.
+        corrector: answers what comes after; None where there is none.
+        config: how prompts become crops.
+        scores: of first looks, after a ``click`` and after a ``box``.
+        image: H×W×3 uint8.
+        before: steps of the call before, about the same image, that need not be taken again.
+        taken: steps of this call.
+        forward_passes: crops that the networks saw.
+    """
+
+    runtime: Runtime
+    corrector: Corrector | None
+    config: PredictorConfig
+    scores: Mapping[str, ScoreModel]
+    image: NDArray[np.uint8]
+    before: Mapping[Step, Reading]
+    taken: dict[Step, Reading] = field(default_factory=dict)
+    forward_passes: int = 0
+
+    def answer(self, prompts: Sequence[Prompt], count: int) -> list[list[Reading]]:
+        """For each prompt up to ``count`` readings, the best first.
+
+        All prompts' crops go to the network in common batches.
+        """
+        plain = [
+            prompt.first
+            for prompt in prompts
+            if not prompt.needs_correction and not isinstance(prompt.first, GivenMask)
+        ]
+        looked = iter(self.look(plain, count))
+        corrected = iter(self.correct([p for p in prompts if p.needs_correction], count))
+        return [next(corrected if p.needs_correction else looked) for p in prompts]
+
+    def look(self, prompts: Sequence[Click | Box], count: int) -> list[list[Reading]]:
+        """First looks: what the crops show that the position of a click or a box chooses."""
+        config, size = self.config, self.image.shape[:2]
+        crops = [first_crops(prompt, size, config, count) for prompt in prompts]
+        first = iter(self._read(prompts, crops))
+        chosen = [
+            choose(prompt, list(islice(first, len(looks))), config, count)
+            for prompt, looks in zip(prompts, crops, strict=True)
+        ]
+        again = [
+            second_crops(prompt, readings, config)
+            for prompt, readings in zip(prompts, chosen, strict=True)
+        ]
+        wanted = [[crop for crop in looks if crop is not None] for looks in again]
+        second = iter(self._read(prompts, wanted))
+        result = []
+        for prompt, readings, looks in zip(prompts, chosen, again, strict=True):
+            best, *others = (
+                reading if crop is None else one_component(prompt, next(second), config)
+                for reading, crop in zip(readings, looks, strict=True)
+            )
+            found = different([best, *by_score(others)], count)
+            result.append([_obeying(reading, prompt) for reading in found])
+            self._take((prompt, ()), result[-1][0])
+        return result
+
+    def correct(self, prompts: Sequence[Prompt], count: int) -> list[list[Reading]]:
+        """The masks after all clicks, each of which corrects the mask before it.
+
+        The clicks on a given mask, whose order is not known, are answered at once.
+        """
+        befores = self._befores(prompts)
+        result: list[list[Reading]] = [[] for _ in prompts]
+        while unfinished := [row for row, readings in enumerate(result) if not readings]:
+            stage = []
+            for row in unfinished:
+                prompt, (before, done) = prompts[row], befores[row]
+                done = len(prompt.clicks) if isinstance(before, GivenMask) else done + 1
+                befores[row] = before, done
+                stage.append((prompt, before, done))
+            for row, readings in zip(unfinished, self._read_corrections(stage), strict=True):
+                prompt, (_, done) = prompts[row], befores[row]
+                ranked = by_score(readings)
+                if not isinstance(prompt.first, GivenMask):
+                    self._take((prompt.first, prompt.clicks[:done]), ranked[0])
+                befores[row] = ranked[0], done
+                if done == len(prompt.clicks):
+                    result[row] = different(ranked, count)
+        return result
+
+    def _befores(self, prompts: Sequence[Prompt]) -> list[tuple[Before, int]]:
+        """For each prompt the mask that is known already, and how many clicks it has answered."""
+        known: list[tuple[Before, int] | None] = []
+        for prompt in prompts:
+            if isinstance(prompt.first, GivenMask):
+                known.append((prompt.first, 0))
+                continue
+            steps = [(prompt.first, prompt.clicks[:done]) for done in range(len(prompt.clicks))]
+            found = [(self.before[step], len(step[1])) for step in steps if step in self.before]
+            for step in steps:
+                if step in self.before:
+                    self._take(step, self.before[step])
+            known.append(found[-1] if found else None)
+        unseen = dict.fromkeys(
+            prompt.first
+            for prompt, before in zip(prompts, known, strict=True)
+            if before is None and not isinstance(prompt.first, GivenMask)
+        )
+        looks = dict(zip(unseen, self.look(list(unseen), 1), strict=True))
+        return [
+            (looks[prompt.first][0], 0) if before is None else before  # type: ignore[index]
+            for prompt, before in zip(prompts, known, strict=True)
+        ]
+
+    def _take(self, step: Step, reading: Reading) -> None:
+        if len(self.taken) < MOST_STEPS:
+            self.taken[step] = reading
+
+    def _read(
+        self, prompts: Sequence[Click | Box], crops: Sequence[Sequence[Crop]]
+    ) -> list[Reading]:
+        """What the network says about each prompt's crops, one after the other."""
+        asked = [(p, crop) for p, looks in zip(prompts, crops, strict=True) for crop in looks]
+        readings: list[Reading] = []
+        for start in range(0, len(asked), self.config.batch):
+            part = asked[start : start + self.config.batch]
+            logits, scores = self.runtime(np.stack([cut(self.image, crop) for _, crop in part]))
+            self.forward_passes += len(part)
+            for (prompt, crop), answer, score in zip(part, logits, scores.tolist(), strict=True):
+                readings.append(self._interpret(prompt, crop, answer, score))
+        return readings
+
+    def _interpret(
+        self, prompt: Click | Box, crop: Crop, logits: NDArray[np.float32], score: float
+    ) -> Reading:
+        if isinstance(prompt, Box):
+            model = self.scores["box"]
+            return read_box(crop, logits, score, prompt.corners, self.config.box, model)
+        return read_click(crop, logits, score, self.scores["click"])
+
+    def _read_corrections(self, stage: list[tuple[Prompt, Before, int]]) -> list[list[Reading]]:
+        """What the correcting network says: prompts, masks before, and clicks to be answered."""
+        if self.corrector is None:
+            raise InputError(
+                "several clicks and masks need a correcting network: Predictor.from_pretrained "
+                "has one, Predictor(..., corrector=) takes one"
+            )
+        size = self.image.shape[:2]
+        asked = []
+        for row, (prompt, before, done) in enumerate(stage):
+            first = [prompt.first] if isinstance(prompt.first, Click) else []
+            clicks = [*first, *prompt.clicks[:done]]
+            for crop in correction_crops(before, clicks, size, self.config):
+                asked.append((row, clicks, crop))
+        result: list[list[Reading]] = [[] for _ in stage]
+        for start in range(0, len(asked), self.config.batch):
+            part = asked[start : start + self.config.batch]
+            crops = np.stack([cut(self.image, crop) for _, _, crop in part])
+            prior = np.stack(
+                [prior_in(stage[r][1], clicks, crop, size) for r, clicks, crop in part]
+            )
+            logits, scores = self.corrector(crops, prior)
+            self.forward_passes += len(part)
+            for (row, clicks, crop), answer, score in zip(
+                part, logits, scores.tolist(), strict=True
+            ):
+                prompt, before, _ = stage[row]
+                result[row].append(
+                    read_correction(prompt, before, clicks, crop, answer, score, size, self.config)
+                )
+        return result
+
+
+def _obeying(reading: Reading, prompt: Click | Box) -> Reading:
+    """A first look whose mask holds its click."""
+    if isinstance(prompt, Box):
+        return reading
+    logits = obey(reading.logits, reading.crop, [prompt])
+    return replace(reading, logits=logits, clicks=(prompt,))
