@@ -1,7 +1,7 @@
 """Put a run's weights into the package: exports, measurements, manifest.
 
 Refuses weights whose mean mIoU over crop96, click and box on coco-dev is below that of the weights
-they would replace.
+they would replace; of a correcting network the mean over those after 2, 3, 5 and 8 clicks.
 
     python scripts/release_weights.py --run runs/x --data ../shared/data
 """
@@ -28,6 +28,7 @@ from picosam2.files import replacing
 from picosam2.output import write_json
 from picosam2.runtime.engines import open_runtime
 from picosam2.weights import (
+    CORRECTING_MODEL,
     DEFAULT_MODEL,
     FAMILIES,
     FOLDER,
@@ -40,10 +41,16 @@ from picosam2.weights import (
 
 SPLITS = ("coco-dev", "coco-val", "lvis-val")
 PROTOCOLS = ["crop96", "paper96", "click", "box"]
+# Of correcting networks: objects of each split that are clicked on, and what is asked.
+CLICKED, INTERACTIVE = 300, ["noc", "mask_fix"]
+CLICKS = (2, 3, 5, 8)
 
 
 def standing(report: dict[str, Any]) -> float:
-    """The figure that weights are chosen by: mean INT8 mIoU of three protocols on coco-dev."""
+    """The figure that weights are chosen by, INT8 on coco-dev."""
+    if "noc" in report["protocols"]:
+        curve = report["protocols"]["noc"]["clicks"]["curve"]
+        return sum(curve[count - 1] for count in CLICKS) / len(CLICKS)
     return sum(report["protocols"][name]["miou"] for name in ("crop96", "click", "box")) / 3
 
 
@@ -54,7 +61,7 @@ def main() -> None:
     arguments = parser.parse_args()
     run = json.loads((arguments.run / "run.json").read_text())
     network = load_weights(arguments.run / "weights.safetensors")
-    family = network.config.family
+    family, corrects = network.config.family, network.config.takes_prior
     earlier = runs_before(run)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -63,21 +70,21 @@ def main() -> None:
         # Twice: the scores are fitted to the INT8 model, and travel with the weights.
         save_weights(folder / WEIGHTS, network)
         export("onnx-int8", folder, calibration)
-        scores = fit_scores(open_runtime(folder / INT8, None, 1), development)
-        save_weights(folder / WEIGHTS, network, scores)
-        for target in ("onnx-int8", "onnx"):
-            export(target, folder, calibration)
+        if not corrects:
+            scores = fit_scores(open_runtime(folder / INT8, None, 1), development)
+            save_weights(folder / WEIGHTS, network, scores)
+            export("onnx-int8", folder, calibration)
+        export("onnx", folder, calibration)
         metrics: dict[str, Any] = {}
         for split in SPLITS:
             metrics[split] = {}
             for precision, file in (("int8", INT8), ("fp32", FP32)):
                 print(f"{split}, {precision}")
-                predictor = Predictor(open_runtime(folder / file, None, 0))
                 data = open_source(arguments.data / split)
-                report = evaluate(data, PROTOCOLS, predictor)
+                report = measure(folder / file, corrects, data)
                 metrics[split][precision] = {k: v for k, v in report.items() if k != "objects"}
                 if split == "coco-dev" and precision == "int8":
-                    refuse_worse(family, report, data)
+                    refuse_worse(family, report, data, corrects)
         if family != DEFAULT_MODEL:
             # The wheel has fp32 ONNX of the default network alone.
             for path in (folder / FP32, (folder / FP32).with_suffix(".json")):
@@ -112,6 +119,14 @@ def main() -> None:
             shutil.copy(arguments.run / name, docs / name)
 
 
+def measure(model: str | Path, corrects: bool, data: Source) -> dict[str, Any]:
+    """The figures of a model on a split."""
+    if corrects:
+        predictor = Predictor.from_pretrained(correcting=model)
+        return evaluate(data, INTERACTIVE, predictor, CLICKED)
+    return evaluate(data, PROTOCOLS, Predictor(open_runtime(model, None, 0)))
+
+
 def export(target: str, folder: Path, calibration: Source) -> None:
     """Write a target's model and sidecar into the folder of the weights."""
     out = folder / target
@@ -125,19 +140,21 @@ def runs_before(run: dict[str, Any]) -> list[dict[str, Any]]:
     """The records of the runs that the weights a run began with came from, the first one first."""
     if run["init"] in ("random", "imagenet"):
         return []
-    for family in FAMILIES:
+    for family in (*FAMILIES, CORRECTING_MODEL):
+        if not (FOLDER / family / MANIFEST).is_file():
+            continue
         manifest = read_manifest(family)
         if manifest["files"][WEIGHTS]["sha256"] == run["init_sha256"]:
             return [*manifest["earlier_runs"], manifest["run"]]
     raise SystemExit("the run did not begin with the shipped weights: its history is not known")
 
 
-def refuse_worse(family: str, report: dict[str, Any], data: Source) -> None:
+def refuse_worse(family: str, report: dict[str, Any], data: Source, corrects: bool) -> None:
     """Stop where the shipped weights of the family, asked in the same way, are better."""
     if not (FOLDER / family / MANIFEST).is_file():
         return
     print("the shipped weights")
-    shipped = standing(evaluate(data, PROTOCOLS, Predictor.from_pretrained(family)))
+    shipped = standing(measure(family, corrects, data))
     print(f"coco-dev: {standing(report):.4f}, the shipped weights' {shipped:.4f}")
     if standing(report) < shipped:
         raise SystemExit("worse on coco-dev: the shipped weights are kept")

@@ -345,7 +345,7 @@ def test_eval_and_report_from_the_command_line(tmp_path):
         (["--data", EXAMPLES, "--out", "x", "--peers", "sam9"], "unknown peer"),
         (["--data", EXAMPLES, "--predictions", "x.json"], "give --protocol paper96"),
         (["--coco", "no.json", "--images", EXAMPLES], "cannot read no.json"),
-        (["--data", EXAMPLES, "--protocol", "noc"], "not measured yet"),
+        (["--data", EXAMPLES, "--protocol", "clock"], "unknown protocol"),
         (["--data", EXAMPLES, "--out", "x", "--predictions", "x.json"], "goes neither with"),
         (["--data", EXAMPLES, "--out", "x", "--threads", "2"], "goes neither with"),
     ],

@@ -13,9 +13,8 @@ from pycocotools import mask as coco_mask
 from picosam2 import Predictor
 from picosam2.data.coco import CocoFolder
 from picosam2.data.source import open_source
-from picosam2.errors import InputError
 from picosam2.evaluation.metrics import boundary_iou, mean_average_precision, summarise
-from picosam2.evaluation.protocols import PROTOCOLS, Case, find_protocols, jittered_box
+from picosam2.evaluation.protocols import PROTOCOLS, Case, jittered_box
 from picosam2.evaluation.run import choose_objects, evaluate
 from picosam2.evaluation.segmenter import PredictorSegmenter
 from picosam2.masks import extent_centre, mask_iou, most_interior_pixel
@@ -317,12 +316,6 @@ def test_jittered_boxes_stay_in_the_photograph(examples):
         x0, y0, x1, y1 = jittered_box(case, 0.3)
         assert 0 <= x0 < x1 <= width
         assert 0 <= y0 < y1 <= height
-
-
-@pytest.mark.parametrize("name", ["noc", "video"])
-def test_protocols_of_a_later_release_say_so(name):
-    with pytest.raises(InputError, match=f"{name} is not measured yet"):
-        find_protocols(["click", name])
 
 
 def test_limit_is_a_seeded_choice(examples):

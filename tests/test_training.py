@@ -17,17 +17,20 @@ import torch
 from click.testing import CliRunner
 from safetensors.torch import load_file
 
+from picosam2 import Predictor
 from picosam2.cli import main
 from picosam2.data.coco import CocoFolder
 from picosam2.data.problems import Problems
 from picosam2.data.source import open_source
 from picosam2.errors import InputError
 from picosam2.examples import EXAMPLES
+from picosam2.images import load_image
 from picosam2.masks import extent_centre
-from picosam2.model import PaperConfig, SmallConfig, build
+from picosam2.model import CorrectingConfig, PaperConfig, SmallConfig, build
 from picosam2.prompt import Crop, cut
 from picosam2.training import loop
 from picosam2.training.config import TrainConfig, parse_prompts, parse_sizes
+from picosam2.training.corrections import FIRST_LOOK, draw_beginnings, play
 from picosam2.training.crops import Batch, change_colours, cut_crops, make_batch
 from picosam2.training.depthwise import QuickDepthwise
 from picosam2.training.loop import RunOptions, describe_pace, learning_rate, train
@@ -38,6 +41,7 @@ from picosam2.training.optimizers import make_optimizers
 from picosam2.training.processes import launch
 from picosam2.training.run import parse_data
 from picosam2.training.sampler import Prompts, SamplerConfig, draw_prompts
+from picosam2.training.start import first_look
 from picosam2.training.world import World
 
 SMALL = TrainConfig(
@@ -491,3 +495,66 @@ def test_the_time_to_go_is_told_once_on_the_terminal(objects, tmp_path, monkeypa
     monkeypatch.setattr(loop, "PACE_SECONDS", 0.0)
     train(World(), objects, SMALL, RunOptions(tmp_path))
     assert capsys.readouterr().err.count("to go at this size of crops") == 1
+
+
+CORRECTING = dataclasses.replace(
+    SMALL, samples=24, sizes=((96, 1.0),), model=CorrectingConfig((16, 16, 8, 8))
+)
+
+
+def test_a_correcting_network_learns_on_its_own_answers(objects, tmp_path):
+    """The prior of a batch holds masks and clicks, and clicks tell the truth."""
+    network = build(CORRECTING.model)
+    first = first_look(torch.device("cpu"))
+    beginnings = draw_beginnings(objects, 64, np.random.default_rng(0), SamplerConfig())
+    for rounds in (0, 2):
+        batch = play(network, first, objects, beginnings, rounds, 96, CORRECTING.model)
+        assert batch.prior.shape == (64, 2, 96, 96)
+        before, clicks = batch.prior.unbind(1)
+        truth = batch.masks[:, 0] > 0.5
+        # Discs reach over the object's edge, and later clicks over earlier ones.
+        agree = ((clicks > 0) & truth).sum() + ((clicks < 0) & ~truth).sum()
+        assert agree / (clicks != 0).sum() > 0.6
+        unknown = (before == 0).all(dim=(1, 2))
+        assert unknown.any() == (rounds == 0)
+    assert network.training
+    # What it begins with is what the first look answers, in the pixels of another crop.
+    looked = torch.from_numpy(beginnings.kind == FIRST_LOOK)
+    overlap = ((before > 0) & truth)[looked].sum() / truth[looked].sum()
+    assert overlap > 0
+
+
+def test_first_looks_lie_where_they_belong(objects):
+    """A first look with the crop of the correction is the same mask, turned or mirrored."""
+    beginnings = draw_beginnings(objects, 48, np.random.default_rng(1), SamplerConfig())
+    same = dataclasses.replace(
+        beginnings,
+        kind=np.full(48, FIRST_LOOK),
+        first_side=beginnings.prompts.side,
+        prompts=dataclasses.replace(beginnings.prompts, centre=beginnings.click),
+    )
+    first = first_look(torch.device("cpu"))
+    images = make_batch(objects, same.prompts, 96, CORRECTING.model).images
+    with torch.inference_mode():
+        expected = first(images)[0][:, 0] > 0
+    prior = play(build(CORRECTING.model), first, objects, same, 0, 96, CORRECTING.model).prior
+    shown = prior[:, 0] > 0
+    # Only the part under the click is kept.
+    assert (shown & ~expected).sum() == 0
+    assert (shown & expected).sum() / expected.sum() > 0.7
+
+
+@pytest.mark.parametrize("init", ["small", "random"])
+def test_a_correcting_network_is_trained_and_asked(tmp_path, init):
+    arguments = ["train", "--data", EXAMPLES, "--out", tmp_path / "run", "--samples", 16]
+    arguments += ["--batch", 8, "--sizes", "96:1", "--family", "correcting", "--init", init]
+    result = CliRunner().invoke(
+        main, [str(argument) for argument in [*arguments, "--processes", 1]]
+    )
+    assert result.exit_code == 0, result.output
+    weights = tmp_path / "run" / "weights.safetensors"
+    predictor = Predictor.from_pretrained(correcting=weights)
+    predictor.set_image(load_image(EXAMPLES / "images" / "chelsea.jpg"))
+    masks, _, _ = predictor.predict([[230, 160], [20, 20]], [1, 0])
+    assert masks[:, 160, 230].all()
+    assert not masks[:, 20, 20].any()

@@ -71,7 +71,7 @@ class Damage:
         result: NDArray[np.bool_] = distance + strength * root * np.asarray(noise) > 0
         edge = np.argwhere(result & ~ndimage.binary_erosion(result))
         down, across = np.indices(mask.shape)
-        for place, width, height, angle, sign in self.blots if len(edge) else ():
+        for place, width, height, angle, sign in self.blots if strength and len(edge) else ():
             row, column = edge[int(place * len(edge))]
             dx, dy = across - column, down - row
             along = dx * np.cos(angle) + dy * np.sin(angle)

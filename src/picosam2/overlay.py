@@ -11,6 +11,8 @@ from PIL import Image, ImageDraw
 from scipy import ndimage
 
 COLOUR = (64, 224, 255)
+# Of clicks that are not on the object, and of those that are.
+CLICK_COLOURS = ((255, 64, 64), (64, 208, 96))
 MAX_SIDE = 4096
 DIMMED, TINTED = 0.55, 0.72
 # Of the photograph, on the way to a smaller one.
@@ -20,9 +22,10 @@ _STRIP_PIXELS = 2**20
 def draw_overlay(
     image: NDArray[np.uint8],
     mask: NDArray[np.bool_],
-    point: Sequence[float] | None = None,
+    point: Sequence[float] | Sequence[Sequence[float]] | None = None,
     box: Sequence[float] | Sequence[Sequence[float]] | None = None,
     colour: tuple[int, int, int] = COLOUR,
+    labels: Sequence[int] | None = None,
 ) -> Image.Image:
     """The photograph, dimmed around the mask, with the mask tinted and outlined and the prompt.
 
@@ -31,9 +34,10 @@ def draw_overlay(
     Args:
         image: H×W×3 uint8 RGB.
         mask: H×W bool.
-        point: x, y of a click in pixels.
+        point: x, y of a click in pixels, or N of them.
         box: x0, y0, x1, y1 in pixels, or B of them.
         colour: RGB of the mask.
+        labels: 1 (on the object) or 0 of each click; 1 by default.
     """
     scale = min(1.0, MAX_SIDE / max(image.shape[:2]))
     if scale < 1:
@@ -44,7 +48,6 @@ def draw_overlay(
             for count, full in zip((height, width), mask.shape, strict=True)
         )
         mask = mask[np.ix_(rows, columns)]
-        point = None if point is None else [n * scale for n in point]
     else:
         shown = image.copy()
     longer = max(shown.shape[:2])
@@ -62,11 +65,12 @@ def draw_overlay(
     boxes = np.empty((0, 4)) if box is None else scale * np.reshape(box, (-1, 4))
     for corners in boxes.tolist():
         draw.rectangle(corners, outline="white", width=line)
-    if point is not None:
-        radius = max(3, longer / 90)
-        x, y = point
+    points = np.empty((0, 2)) if point is None else scale * np.reshape(point, (-1, 2))
+    radius = max(3, longer / 90)
+    for (x, y), label in zip(points.tolist(), labels or [1] * len(points), strict=True):
         outer = (x - radius, y - radius, x + radius, y + radius)
-        draw.ellipse(outer, fill=(255, 64, 64), outline="white", width=max(1, round(radius / 3)))
+        fill = CLICK_COLOURS[label]
+        draw.ellipse(outer, fill=fill, outline="white", width=max(1, round(radius / 3)))
     return picture
 
 

@@ -32,7 +32,23 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("photos", type=PATH, nargs=-1, required=True, metavar="PHOTO|FOLDER|PATTERN...")
 @click.option(
-    "--point", callback=floats(2), metavar="X,Y", help="A click on the object, in pixels."
+    "--point",
+    "points",
+    multiple=True,
+    callback=floats(2),
+    metavar="X,Y",
+    help="A click on the object, in pixels; again for further clicks on it.",
+)
+@click.option(
+    "--not",
+    "others",
+    multiple=True,
+    callback=floats(2),
+    metavar="X,Y",
+    help="A click on what is not part of the object, after the clicks on it.",
+)
+@click.option(
+    "--mask", type=PATH, help="A mask of the object as a picture, which the clicks correct."
 )
 @click.option(
     "--box",
@@ -40,7 +56,7 @@ if TYPE_CHECKING:
     multiple=True,
     callback=floats(4),
     metavar="X0,Y0,X1,Y1",
-    help="A box around an object; again for each further object.",
+    help="A box around an object; again for each further object. With clicks, one.",
 )
 @click.option(
     "--boxes",
@@ -71,7 +87,9 @@ if TYPE_CHECKING:
 @threads_option
 def segment(
     photos: tuple[Path, ...],
-    point: tuple[float, ...] | None,
+    points: tuple[tuple[float, ...], ...],
+    others: tuple[tuple[float, ...], ...],
+    mask: Path | None,
     boxes: tuple[tuple[float, ...], ...],
     box_file: Path | None,
     everything: bool,
@@ -85,7 +103,9 @@ def segment(
     engine: str | None,
     threads: int,
 ) -> None:
-    """Segment the object under a click, in each box, or all objects of photographs.
+    """Segment an object by clicks, objects by boxes, or all objects of photographs.
+
+    Clicks are obeyed in their order: the first --point, the others, then each --not.
 
     Writes photo.jpg.mask.png (255 is object) and photo.jpg.overlay.png, or another format. With
     --json, the masks are written as COCO RLE with bbox, area and predicted IoU, and the pictures
@@ -93,11 +113,16 @@ def segment(
     Coordinates are those of the upright photograph. Of several photographs, those that are broken
     are left out and named.
     """
-    if sum((point is not None, bool(boxes), box_file is not None, everything)) != 1:
+    clicked = bool(points or others or mask)
+    if sum((clicked or bool(boxes), box_file is not None, everything)) != 1:
         raise InputError(
-            "give one prompt: --point X,Y, --box X0,Y0,X1,Y1 (one or more), --boxes FILE "
-            "or --everything"
+            "give one prompt: --point X,Y (and more clicks), --box X0,Y0,X1,Y1 (one or more), "
+            "--boxes FILE or --everything"
         )
+    if clicked and len(boxes) > 1:
+        raise InputError("clicks are about one object: give one --box with them")
+    if others and not points and not boxes and mask is None:
+        raise InputError("--not alone does not say where the object is: give a --point too")
     if everything and format_name == "cutout":
         raise InputError("--everything keeps no soft edges: give --format png, or boxes as prompts")
     from picosam2.formats.base import Target
@@ -116,9 +141,13 @@ def segment(
         if without:
             say(f"{without} photographs have no box in {box_file}: passed over")
     else:
-        same = Prompts(point, [GivenBox(box) for box in boxes], everything)
+        if mask is not None and not lone_photo:
+            raise InputError("--mask is of one photograph: give that one alone")
+        labels = [1] * len(points) + [0] * len(others)
+        given = [GivenBox(box) for box in boxes]
+        same = Prompts([*points, *others], labels, mask, given, everything)
         prompts = dict.fromkeys((photo.name for photo in found), same)
-    one_object = point is not None or len(boxes) == 1
+    one_object = clicked or len(boxes) == 1
 
     def target(name: str) -> Target:
         folder = out or Path()

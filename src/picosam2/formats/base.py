@@ -23,14 +23,16 @@ class Photograph:
         path: its file.
         name: what results are named after: its file name, below the folder that was given.
         pixels: H×W×3 uint8 RGB.
-        point: x, y of the click in pixels.
+        points: x, y of each click in pixels.
+        labels: 1 (on the object) or 0 of each.
         boxes: x0, y0, x1, y1 in pixels, each.
     """
 
     path: Path
     name: str
     pixels: NDArray[np.uint8]
-    point: tuple[float, ...] | None = None
+    points: Sequence[tuple[float, ...]] = ()
+    labels: Sequence[int] = ()
     boxes: Sequence[tuple[float, ...]] = ()
 
     @property

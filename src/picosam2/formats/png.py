@@ -29,5 +29,7 @@ class PngFormat(Format):
         if union is None:
             union = np.zeros(photo.size, bool)
         path = self.target.picture(photo.name, "overlay", None)
-        save_png(draw_overlay(photo.pixels, union, photo.point, photo.boxes), path)
+        save_png(
+            draw_overlay(photo.pixels, union, photo.points, photo.boxes, labels=photo.labels), path
+        )
         yield "overlay", path

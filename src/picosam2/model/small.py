@@ -156,8 +156,10 @@ class SmallNetwork(PicoSAM2):
 
     def forward(self, x: Tensor, prior: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """See :meth:`PicoSAM2.forward`."""
-        if prior is not None:
-            x = torch.cat([x, prior], dim=1)
+        if self.config.takes_prior:
+            # Without a prior nothing is known.
+            known = x.new_zeros(len(x), 2, *x.shape[2:]) if prior is None else prior
+            x = torch.cat([x, known], dim=1)
         detail = self.detail(x)
         x = self.stem(x)
         features = []

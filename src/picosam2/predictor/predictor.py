@@ -265,6 +265,7 @@ class Predictor:
         point_coords: ArrayLike | None = None,
         point_labels: ArrayLike | None = None,
         box: ArrayLike | None = None,
+        mask_input: ArrayLike | None = None,
         normalize_coords: bool = True,
     ) -> Iterator[tuple[dict[str, Any], float]]:
         """The best mask of each of any number of prompts, as COCO RLE, one by one.
@@ -273,6 +274,7 @@ class Predictor:
             point_coords: as ``predict`` has it.
             point_labels: as ``predict`` has it.
             box: as ``predict`` has it.
+            mask_input: as ``predict`` has it.
             normalize_coords: as ``predict`` has it.
 
         Yields:
@@ -284,7 +286,7 @@ class Predictor:
         """
         image = self._image()
         size = image.shape[:2]
-        prompts = read_prompts(point_coords, point_labels, box, None, normalize_coords, size)
+        prompts = read_prompts(point_coords, point_labels, box, mask_input, normalize_coords, size)
         return self._rles(image, prompts)
 
     def _rles(

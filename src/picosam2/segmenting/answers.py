@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from tqdm import tqdm
 
+from picosam2.data.importers.masks import read_mask
+from picosam2.data.problems import BrokenError
 from picosam2.data.rle import encode_mask, rle_from_json
 from picosam2.errors import InputError
 from picosam2.formats.base import Found, Photograph
@@ -30,8 +35,7 @@ def usable(
     height, width = size
     boxes = []
     try:
-        if prompts.point is not None:
-            x, y = prompts.point
+        for x, y in prompts.points:
             check_point(x, y, width, height)
     except InputError as error:
         refuse(error)
@@ -61,7 +65,14 @@ def answer(
         return
     predictor.set_image(photo.pixels)
     boxes = prompts.boxes or [GivenBox(())]
-    asked: dict[str, Any] = {"point_coords": None if prompts.point is None else [prompts.point]}
+    asked: dict[str, Any] = {}
+    if prompts.points:
+        asked |= {"point_coords": prompts.points, "point_labels": prompts.labels}
+        if prompts.boxes:
+            # One box and its clicks: a batch of one.
+            asked = {name: [values] for name, values in asked.items()}
+    if prompts.mask is not None:
+        asked["mask_input"] = _given_mask(prompts.mask, photo.size)
     if not logits:
         asked["box"] = [box.corners for box in prompts.boxes] or None
         for box, (rle, score) in zip(boxes, predictor.predict_rle(**asked), strict=True):
@@ -69,7 +80,10 @@ def answer(
         return
     for box in boxes:
         masks, scores, _ = predictor.predict(
-            **asked, box=box.corners or None, multimask_output=False, return_logits=True
+            **asked,
+            box=[box.corners] if box.corners else None,
+            multimask_output=False,
+            return_logits=True,
         )
         score = float(scores[0])
         yield Found(encode_mask(masks[0] > 0), score, masks[0], box.image_id, box.category_id)
@@ -88,6 +102,15 @@ def _everything(predictor: Predictor, photo: Photograph) -> Iterator[Found]:
         found = generator.generate(photo.pixels, progress)
     for record in found:
         yield Found(rle_from_json(record["segmentation"]), record["predicted_iou"])
+
+
+def _given_mask(path: Path, size: tuple[int, int]) -> NDArray[np.bool_]:
+    if not path.is_file():
+        raise InputError(f"no such mask: {path}")
+    try:
+        return read_mask(path, (size[1], size[0]))
+    except BrokenError as error:
+        raise InputError(f"{path}: {error}") from None
 
 
 def _finite(corners: tuple[float, ...]) -> tuple[float, ...]:

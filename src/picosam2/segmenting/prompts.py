@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from picosam2.segmenting.box_file import GivenBox
 
 
 @dataclass(frozen=True)
 class Prompts:
-    """What is asked about a photograph: one kind of prompt.
+    """What is asked about a photograph.
 
     Args:
-        point: x, y of a click in pixels.
+        points: x, y of clicks on or beside one object, in pixels; with at most one box.
+        labels: 1 (on the object) or 0 of each.
+        mask: file of a mask of that object, which the clicks correct.
         boxes: around an object each.
         everything: find all objects, without a prompt.
     """
 
-    point: tuple[float, ...] | None = None
+    points: Sequence[tuple[float, ...]] = ()
+    labels: Sequence[int] = ()
+    mask: Path | None = None
     boxes: Sequence[GivenBox] = ()
     everything: bool = False

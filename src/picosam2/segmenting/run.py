@@ -67,7 +67,7 @@ def segment_photographs(
             for form in opened[1]:
                 form.check([photo.name for photo in photos])
         corners = [box.corners for box in asked.boxes]
-        shown = Photograph(photo.path, photo.name, image, asked.point, corners)
+        shown = Photograph(photo.path, photo.name, image, asked.points, asked.labels, corners)
         _segment_one(*opened, shown, asked, say)
         segmented += 1
     if opened is None or not segmented:

@@ -13,7 +13,7 @@ from picosam2.checkpoint import load_weights
 from picosam2.errors import InputError
 from picosam2.model import ModelConfig, PicoSAM2, SmallNetwork, add_entrance, build
 from picosam2.model.pretrained import load_encoder
-from picosam2.weights import DEFAULT_MODEL, FAMILIES, UNTRAINED, weights_path
+from picosam2.weights import CORRECTING_MODEL, DEFAULT_MODEL, FAMILIES, UNTRAINED, weights_path
 
 # Not in the wheel: 3 MB that only training reads.
 ENCODER_FILE = Path(__file__).parents[3] / "assets" / "encoders" / "efficientnet-lite0.safetensors"
@@ -46,7 +46,8 @@ class Start:
                     "scripts/convert_encoder.py makes it; or begin with --init small"
                 )
             return ENCODER_FILE
-        path = weights_path(self.init) if self.init in FAMILIES else Path(self.init)
+        named = self.init in (*FAMILIES, CORRECTING_MODEL)
+        path = weights_path(self.init) if named else Path(self.init)
         if not path.is_file():
             raise InputError(
                 f"--init {self.init}: no such file; or random, imagenet, {', '.join(FAMILIES)}"

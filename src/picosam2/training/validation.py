@@ -16,10 +16,14 @@ from picosam2.model import PicoSAM2
 from picosam2.overlay import draw_overlay
 from picosam2.predictor import Predictor
 from picosam2.prompt import CROP_SIZE, Crop, cut
+from picosam2.runtime.engines import open_runtime
 from picosam2.runtime.torch import TorchRuntime
+from picosam2.weights import DEFAULT_MODEL
 
 PROTOCOLS = ["crop96", "box"]
 TILES = 24
+# Objects that a correcting network is asked about, and after how many clicks.
+CORRECTED, CLICKS = 60, (1, 2, 3, 5, 8)
 
 
 @dataclass(frozen=True)
@@ -45,8 +49,17 @@ class Validator:
         choose_objects(self.folder, self.objects, seed=0)
 
     def __call__(self, network: PicoSAM2, step: int) -> dict[str, float]:
-        """Figures by name (mIoU in 0..1), after writing a picture of masks."""
+        """Figures by name (mIoU in 0..1), after writing a picture of masks.
+
+        Of a correcting network the mIoU after several clicks, the first of which the package's
+        network answers; without a picture.
+        """
         runtime = TorchRuntime(network)
+        if runtime.takes_prior:
+            predictor = Predictor(open_runtime(DEFAULT_MODEL, None, 1), corrector=runtime)
+            report = evaluate(self.folder, ["noc"], predictor, CORRECTED, progress=False)
+            curve = report["protocols"]["noc"]["clicks"]["curve"]
+            return {f"clicks{count}_miou": curve[count - 1] for count in CLICKS}
         report = evaluate(
             self.folder, PROTOCOLS, Predictor(runtime), limit=self.objects, progress=False
         )

@@ -53,7 +53,7 @@ def _read(
     annotations, broken = [], []
     for number, file in enumerate(files, start=1):
         try:
-            mask = _read_mask(file, size)
+            mask = read_mask(file, size)
         except BrokenError as error:
             broken.append((number, error))
             continue
@@ -68,8 +68,8 @@ def _read(
     return Found(Record(info, annotations), picture)
 
 
-def _read_mask(path: Path, size: tuple[int, int]) -> NDArray[np.bool_]:
-    """H×W; object is what is above half, or not zero in masks of 0 and 1 and in palettes."""
+def read_mask(path: Path, size: tuple[int, int]) -> NDArray[np.bool_]:
+    """H×W bool: object is what is above half, or not zero in masks of 0 and 1 and in palettes."""
     with read_mask_picture(path, size) as image:
         has_numbers = image.mode in ("1", "P")
         is_grey = has_numbers or image.mode == "L" or image.mode.startswith("I")
