@@ -2,8 +2,10 @@
 
 Trained on masks that others damaged, such a network learns to copy the mask it is given. So a batch
 begins with a first answer (by the network of the first look, by itself after one click, or a
-damaged or moved true mask), and up to three times a click into the largest wrong region and its own
-answer replace it (iterative training: RITM, Sofiiuk et al. 2021, arXiv 2102.06583, section 3.3).
+damaged true mask), and up to three times a click into the largest wrong region and its own answer
+replace it (iterative training: RITM, Sofiiuk et al. 2021, arXiv 2102.06583, section 3.3). Others
+begin with the frame before: the true mask of the crop a little moved, turned and scaled, which its
+own answers to further such frames replace, without clicks.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from picosam2.training.sampler import Prompts, SamplerConfig, draw_prompts, log_
 
 FIRST_LOOK, OWN, DAMAGED, MOVED = range(4)
 # How often a crop begins with each of them.
-SHARES = (0.45, 0.1, 0.3, 0.15)
+SHARES = (0.42, 0.08, 0.28, 0.22)
 # How often a batch has that many rounds of its own answers.
 ROUNDS = (0.25, 0.3, 0.25, 0.2)
 # The crop's side, as a multiple of the object's longer side; how far it lies off the object's
@@ -34,10 +36,13 @@ SIDE = (0.8, 3.5)
 OFF_CENTRE = 0.5
 # Of the first look: the crop's side, as a multiple of the object's.
 FIRST_SIDE = (0.5, 4.0)
-# A moved mask has this much of the damage that a damaged one may have, at most.
-STRONGEST, MOST_MOVED = 0.5, 0.15
-# How often a moved mask (the frame before) gets a click before the network is asked.
-MOVED_CLICK = 0.3
+# The damage that a damaged mask, and the first of a video, may have.
+STRONGEST, MOST_OF_FRAME = 0.5, 0.1
+# Deviations of what a frame moves (in lengths of the object), scales (natural logarithm) and turns
+# (in radians).
+MOVE, SCALE, TURN = 0.1, 0.06, 0.05
+# How often a mask of a video gets a click before the network learns from it.
+MOVED_CLICK = 0.2
 
 
 @dataclass(frozen=True)
@@ -122,14 +127,28 @@ def play(
     generators = [np.random.default_rng(seed) for seed in beginnings.seed]
     prior = np.zeros((len(truth), 2, size, size), np.int8)
     _begin(prior, first_look, objects, beginnings, truth, generators, model)
+    moved = np.flatnonzero(beginnings.kind == MOVED)
     for row, (kind, rng) in enumerate(zip(beginnings.kind, generators, strict=True)):
-        if kind != OWN and (kind != MOVED or rng.random() < MOVED_CLICK):
+        if kind in (FIRST_LOOK, DAMAGED):
             _add_click(prior[row], truth[row], rng)
+    if len(moved):
+        first = _move(objects, beginnings, moved, generators, size, model)
+        _begin_video(prior, moved, first, generators)
     for _ in range(rounds):
-        shown = torch.from_numpy(prior).to(batch.images)
-        answers = (_answer(network, batch.images, shown) > 0)[:, 0].cpu().numpy()
+        images = batch.images
+        if len(moved):
+            # The crop stays where it is, and the object moves in it.
+            images = images.clone()
+            frames = _move(objects, beginnings, moved, generators, size, model)
+            images[torch.from_numpy(moved)] = frames.images
+        shown = torch.from_numpy(prior).to(images)
+        answers = (_answer(network, images, shown) > 0)[:, 0].cpu().numpy()
         for row, answer in enumerate(answers):
             prior[row, 0] = np.where(answer, 1, -1)
+            if beginnings.kind[row] != MOVED:
+                _add_click(prior[row], truth[row], generators[row])
+    for row in moved.tolist():
+        if generators[row].random() < MOVED_CLICK:
             _add_click(prior[row], truth[row], generators[row])
     return replace(batch, prior=torch.from_numpy(prior).to(batch.images))
 
@@ -182,13 +201,49 @@ def _begin(
             )
             prior[row, 0] = np.where(warped > 0, 1, -1)
     for row, rng in enumerate(generators):
-        if kind[row] in (DAMAGED, MOVED) and truth[row].any():
-            most = STRONGEST if kind[row] == DAMAGED else MOST_MOVED
-            damage = Damage.draw(rng).apply(truth[row], rng.uniform(0, most))
+        if kind[row] == DAMAGED and truth[row].any():
+            damage = Damage.draw(rng).apply(truth[row], rng.uniform(0, STRONGEST))
             prior[row, 0] = np.where(damage, 1, -1)
         elif kind[row] in (FIRST_LOOK, OWN):
             x, y = clicks[row]
             draw_click(prior[row, 1], x, y, positive=True)
+
+
+def _move(
+    objects: TrainingObjects,
+    beginnings: Beginnings,
+    rows: NDArray[np.intp],
+    generators: list[np.random.Generator],
+    size: int,
+    model: ModelConfig,
+) -> Batch:
+    """Another frame of each of these crops' videos."""
+    prompts = Prompts(*(values[rows] for values in vars(beginnings.prompts).values()))
+    drawn = np.array([generators[row].normal(size=4) for row in rows])
+    extent = objects.extent[prompts.index]
+    longer = (extent[:, 2:] - extent[:, :2]).max(axis=1, keepdims=True)
+    frames = replace(
+        prompts,
+        centre=prompts.centre + MOVE * longer * drawn[:, :2],
+        side=prompts.side * np.exp(SCALE * drawn[:, 2]),
+        angle=prompts.angle + TURN * drawn[:, 3],
+    )
+    return make_batch(objects, frames, size, model)
+
+
+def _begin_video(
+    prior: NDArray[np.int8],
+    rows: NDArray[np.intp],
+    frame: Batch,
+    generators: list[np.random.Generator],
+) -> None:
+    """Fill in the true masks of the first frames, a little damaged."""
+    for row, truth in zip(rows, (frame.masks[:, 0] > 0.5).cpu().numpy(), strict=True):
+        rng = generators[row]
+        mask = (
+            Damage.draw(rng).apply(truth, rng.uniform(0, MOST_OF_FRAME)) if truth.any() else truth
+        )
+        prior[row, 0] = np.where(mask, 1, -1)
 
 
 def _component(logits: NDArray[np.float32]) -> NDArray[np.float32]:
