@@ -9,9 +9,9 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from picosam2.camera.base import SETTLE_FRAMES
+from picosam2.following import Patience, State, keep_touching
 from picosam2.predictor import PredictorConfig
 from picosam2.predictor.boxes import fit_to_box
 from picosam2.predictor.prompts import Box, Click, read_prompts
@@ -82,8 +82,8 @@ class Session:
 
     Attributes:
         region: where the camera should look now.
-        status: ``searching`` for the first answer, ``found``, or ``lost`` (it goes on searching
-            where the object was last).
+        status: ``searching`` for the first answer, ``found``, ``unsure`` (the last frame's mask was
+            none to go by), or ``lost`` (it goes on searching where the object was last).
         answer: the mask to show; None before the first answer and while the object is lost.
         first_answer: frames that the camera has to read until there is one.
 
@@ -108,11 +108,11 @@ class Session:
         config: SessionConfig | None = None,
     ) -> None:
         self.config = config or SessionConfig()
-        self.status: Literal["searching", "found", "lost"] = "searching"
+        self.status: Literal["searching"] | State = "searching"
         self.answer: Answer | None = None
         self._frame_size = frame_size
         self._min_side = min_side
-        self._misses = 0
+        self._patience = Patience(self.config.lost_score, self.config.patience)
         self._hold, self._held_score = 0, 0.0
         self._before: Answer | None = None
         self._steady = False
@@ -135,7 +135,7 @@ class Session:
     @property
     def steady(self) -> bool:
         """Whether the region stays where it is as long as the picture does."""
-        return self.status == "found" and (not self.config.follow or self._steady)
+        return self.status in ("found", "unsure") and (not self.config.follow or self._steady)
 
     def read(self, logits: NDArray[np.float32], score: float) -> None:
         """Take what the camera said about one more frame.
@@ -149,7 +149,7 @@ class Session:
         if self._frames < SETTLE_FRAMES:
             return
         answer = Answer(self.region, self._read_mask(logits), score)
-        if self.status == "found":
+        if self.status in ("found", "unsure"):
             self._follow(answer)
         else:
             self._collect(answer)
@@ -181,7 +181,7 @@ class Session:
             self._search_again()
             return
         self.status = "found"
-        self._misses = 0
+        self._patience.find()
         self._accept(best)
 
     def _follow(self, answer: Answer) -> None:
@@ -189,17 +189,16 @@ class Session:
         if before is not None and answer.score < before.score + self._gain:
             self._hold, self._held_score = self.config.hold, before.score
             self._look(before.region)
-        elif not self._is_miss(answer):
-            self._misses = 0
+            return
+        self.status = self._patience.see(answer.score, answer.extent is None)
+        if self.status == "found":
             self._accept(answer)
-        else:
-            self._misses += 1
-            if self._misses >= self.config.patience:
-                self.status, self.answer, self._box = "lost", None, None
-                self._search_again()
+        elif self.status == "lost":
+            self.answer, self._box = None, None
+            self._search_again()
 
     def _is_miss(self, answer: Answer) -> bool:
-        return answer.score < self.config.lost_score or answer.extent is None
+        return self._patience.is_miss(answer.score, answer.extent is None)
 
     def _accept(self, answer: Answer) -> None:
         self.answer = answer
@@ -257,13 +256,7 @@ class Session:
         if self._box is not None and self.region == self._box_region:
             return fit_to_box(logits, self._in_region(self._box, len(logits)))
         x0, y0, x1, y1 = self._in_region(self._anchor, len(logits))
-        rows, columns = _whole(y0, y1), _whole(x0, x1)
-        labels, count = ndimage.label(logits > 0)
-        kept = np.unique(labels[rows, columns])
-        if count < 2 or not kept.any():
-            return logits
-        others = (labels > 0) & ~np.isin(labels, kept)
-        return np.where(others, -np.abs(logits), logits)
+        return keep_touching(logits, (_whole(y0, y1), _whole(x0, x1)))
 
     def _in_region(self, extent: Extent, size: int) -> Extent:
         """An extent of the frame in the pixels of the region's size×size logits."""

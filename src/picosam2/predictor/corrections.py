@@ -40,7 +40,7 @@ def correction_crops(
         size: H, W of the image.
         config: how.
     """
-    found = extent(before) if isinstance(before, Reading) else _given_extent(before, size)
+    found = extent_of(before, size)
     # What is not the object matters where it was taken for it, which is inside the mask before.
     points = [(click.x, click.y) for click in clicks if click.positive or click is clicks[-1]]
     if found is None and not points:
@@ -193,8 +193,11 @@ def _inside(click: Click, bounds: Sequence[float]) -> bool:
     return not click.positive or (x0 <= click.x < x1 and y0 <= click.y < y1)
 
 
-def _given_extent(mask: GivenMask, size: tuple[int, int]) -> Extent | None:
-    """x0, y0, x1, y1 of a given mask in the image's pixels; None where it is empty."""
+def extent_of(before: Before, size: tuple[int, int]) -> Extent | None:
+    """x0, y0, x1, y1 of a mask in the pixels of an H×W image; None where it is empty."""
+    if isinstance(before, Reading):
+        return extent(before)
+    mask = before
     on = mask.picture if mask.is_final else mask.picture > 0
     rows, columns = (np.flatnonzero(on.any(axis=axis)) for axis in (1, 0))
     if not len(rows):

@@ -1,0 +1,200 @@
+"""One object from frame to frame: where to look, what of the answer to believe."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from picosam2.following import Patience, State
+from picosam2.predictor.corrections import Before, extent_of, mask_in
+from picosam2.predictor.prior import make_prior
+from picosam2.predictor.readings import Extent, Reading
+from picosam2.prompt import CROP_SIZE, Crop, cut
+from picosam2.video.colours import Colours
+from picosam2.video.config import TrackerConfig
+
+# A mask that was given is believed: its logits.
+GIVEN_LOGIT = 8.0
+
+
+@dataclass(frozen=True)
+class Look:
+    """A crop that the networks are asked about.
+
+    Args:
+        crop: of the frame.
+        pixels: 96×96×3 uint8 RGB.
+        prior: 96×96×2 int8 for the correcting network; None where the first look is asked alone.
+    """
+
+    crop: Crop
+    pixels: NDArray[np.uint8]
+    prior: NDArray[np.int8] | None
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the networks said about a look.
+
+    Args:
+        logits: 96×96 float32 of the first look.
+        score: its predicted IoU in 0..1.
+        corrected: 96×96 float32 of the correcting network; None where it was not asked.
+        corrected_score: its predicted IoU.
+    """
+
+    logits: NDArray[np.float32]
+    score: float
+    corrected: NDArray[np.float32] | None = None
+    corrected_score: float = 0.0
+
+
+class Follower:
+    """Follows an object whose mask in a frame is known.
+
+    Args:
+        frame: H×W×3 uint8 RGB.
+        known: its mask there.
+        score: predicted IoU of that mask in 0..1.
+        config: how.
+    """
+
+    def __init__(
+        self, frame: NDArray[np.uint8], known: Before, score: float, config: TrackerConfig
+    ) -> None:
+        self.config = config
+        self._size = frame.shape[0], frame.shape[1]
+        self._patience = Patience(config.lost_score, config.patience)
+        self._motion = np.zeros(2)
+        self._places = itertools.count()
+        self.correct(frame, known, score)
+
+    def correct(self, frame: NDArray[np.uint8], known: Before, score: float) -> None:
+        """Take a mask that a person gave or corrected for what the object is."""
+        self.before, self.score = known, score
+        found = extent_of(known, self._size)
+        if found is None:
+            self.last: Extent = (0.0, 0.0, float(self._size[1]), float(self._size[0]))
+            self._patience.misses = self.config.patience
+            self.colours: Colours | None = None
+            return
+        self.last = found
+        self._patience.find()
+        crop = self._around(found, np.zeros(2))
+        mask = mask_in(known, crop, self._size)
+        logits = np.where(mask, np.float32(GIVEN_LOGIT), np.float32(-GIVEN_LOGIT))
+        self.colours = Colours.of(cut(frame, crop), logits)
+
+    @property
+    def state(self) -> State:
+        """``found``, ``unsure`` (this frame's mask is doubtful) or ``lost``."""
+        return self._patience.state
+
+    def looks(self, frame: NDArray[np.uint8]) -> list[Look]:
+        """What to ask the networks about the next frame."""
+        if self.state == "lost":
+            crops = self._search()
+            return [Look(crop, cut(frame, crop), None) for crop in crops]
+        crop = self._around(self.last, self.config.momentum * self._motion)
+        prior = make_prior(mask_in(self.before, crop, self._size), [], CROP_SIZE)
+        return [Look(crop, cut(frame, crop), prior)]
+
+    def take(self, looks: Sequence[Look], seen: Sequence[Seen]) -> Reading | None:
+        """The mask of the frame; None while the object is lost.
+
+        Args:
+            looks: what was asked.
+            seen: what came of it.
+        """
+        readings = [self._read(look, said) for look, said in zip(looks, seen, strict=True)]
+        if self.state == "lost":
+            return self._find(readings)
+        ((reading, alike, colours),) = readings
+        found = extent_of(reading, self._size)
+        believed = reading.score if alike >= self.config.alike else 0.0
+        state = self._patience.see(believed, found is None)
+        self.score = reading.score
+        if state == "lost":
+            self._motion[:] = 0
+            return None
+        if state == "found" and found is not None:
+            self._accept(reading, found, colours)
+        return reading
+
+    def _accept(self, reading: Reading, found: Extent, colours: Colours) -> None:
+        motion = _centre(found) - _centre(self.last)
+        self._motion = (self._motion + motion) / 2
+        self.before, self.last = reading, found
+        if reading.score >= self.config.sure and self.colours is not None:
+            self.colours = self.colours.blend(colours, self.config.learning)
+
+    def _find(self, readings: list[tuple[Reading, float, Colours]]) -> Reading | None:
+        """The object again, if it is in one of the crops."""
+        best = max(readings, key=lambda one: one[0].score * one[1], default=None)
+        if best is None:
+            return None
+        reading, alike, _ = best
+        found = extent_of(reading, self._size)
+        if (
+            found is None
+            or reading.score < self.config.found_score
+            or alike < self.config.found_alike
+        ):
+            self.score = 0.0
+            return None
+        self._patience.find()
+        self._motion[:] = 0
+        self.before, self.last, self.score = reading, found, reading.score
+        return reading
+
+    def _read(self, look: Look, seen: Seen) -> tuple[Reading, float, Colours]:
+        """A mask, how its colours are like the object's (0..1), and its colours."""
+        share = self.config.correcting if seen.corrected is not None else 0.0
+        logits, score = (1 - share) * seen.logits, (1 - share) * seen.score
+        if seen.corrected is not None:
+            logits, score = logits + share * seen.corrected, score + share * seen.corrected_score
+        if self.colours is not None:
+            logits = logits + self.config.colours * self.colours.likelihood(look.pixels)
+        logits = logits.astype(np.float32)
+        reading = Reading(look.crop, logits, float(score) if (logits > 0).any() else 0.0)
+        colours = Colours.of(look.pixels, logits)
+        alike = 1.0 if self.colours is None else self.colours.likeness(colours)
+        return reading, alike, colours
+
+    def _around(self, found: Extent, motion: NDArray[np.float64]) -> Crop:
+        x0, y0, x1, y1 = found
+        x, y = _centre(found) + motion
+        side = max(self.config.min_side, self.config.margin * max(x1 - x0, y1 - y0))
+        return Crop(float(x), float(y), side)
+
+    def _search(self) -> list[Crop]:
+        """Where it was last, and a few of the places around it and in the frame, in turns."""
+        x0, y0, x1, y1 = self.last
+        side = max(self.config.min_side, self.config.margin * max(x1 - x0, y1 - y0))
+        height, width = self._size
+        x, y = _centre(self.last)
+        crops = [Crop(float(np.clip(x, 0, width)), float(np.clip(y, 0, height)), side)]
+        columns, rows = (max(1, round(2 * length / side)) for length in (width, height))
+        for place in itertools.islice(self._places, self.config.searched - 1):
+            # A step that shares no factor with the number of places visits all of them.
+            index = place * _stride(columns * rows) % (columns * rows)
+            row, column = divmod(index, columns)
+            crops.append(Crop((column + 0.5) * width / columns, (row + 0.5) * height / rows, side))
+        return crops
+
+
+def _centre(found: Extent) -> NDArray[np.float64]:
+    x0, y0, x1, y1 = found
+    return np.array([(x0 + x1) / 2, (y0 + y1) / 2])
+
+
+def _stride(count: int) -> int:
+    """Near the golden section of ``count``, and without a common factor with it."""
+    stride = max(1, round(0.618 * count))
+    while np.gcd(stride, count) != 1:
+        stride += 1
+    return stride

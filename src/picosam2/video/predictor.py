@@ -1,0 +1,371 @@
+"""SAM 2's video interface on the small networks: prompts on any frames, then propagation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from PIL import Image
+
+from picosam2.data.rle import decode_rle, encode_mask
+from picosam2.data.schema import Rle
+from picosam2.errors import InputError
+from picosam2.predictor import Predictor
+from picosam2.predictor.prompts import GivenMask
+from picosam2.predictor.readings import Reading
+from picosam2.video.config import TrackerConfig
+from picosam2.video.follower import Follower
+from picosam2.video.frames import Frames, open_frames
+from picosam2.video.tracker import Tracker, draw_object_logits
+from picosam2.weights import CORRECTING_MODEL, DEFAULT_MODEL
+
+# Logits of masks, which are kept without them.
+LOGIT = 8.0
+
+
+@dataclass
+class VideoState:
+    """What is known of a video.
+
+    Attributes:
+        frames: the video, which is read as it is needed.
+        prompts: of each object and frame, its masks as prompts made them.
+        points: of each object and frame, the clicks (x, y in pixels) and labels so far.
+        boxes: of each object and frame, its box.
+        masks: of each object and frame, the mask that was found.
+    """
+
+    frames: Frames
+    prompts: dict[int, dict[int, Rle]] = field(default_factory=dict)
+    points: dict[tuple[int, int], list[tuple[float, float, int]]] = field(default_factory=dict)
+    boxes: dict[tuple[int, int], list[float]] = field(default_factory=dict)
+    masks: dict[int, dict[int, Rle]] = field(default_factory=dict)
+
+    @property
+    def obj_ids(self) -> list[int]:
+        """The objects' ids, in the order in which they came."""
+        return list(self.prompts)
+
+
+class VideoPredictor:
+    """Segments objects in videos, with the methods of SAM 2's video predictor.
+
+    Args:
+        predictor: answers the prompts, and has the networks that follow.
+        config: how objects are followed.
+    """
+
+    def __init__(self, predictor: Predictor, config: TrackerConfig | None = None) -> None:
+        self.tracker = Tracker(predictor, config)
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        weights: str | Path = DEFAULT_MODEL,
+        *,
+        engine: str | None = None,
+        threads: int = 0,
+        correcting: str | Path = CORRECTING_MODEL,
+        config: TrackerConfig | None = None,
+    ) -> VideoPredictor:
+        """With trained weights; see :meth:`picosam2.Predictor.from_pretrained`."""
+        predictor = Predictor.from_pretrained(
+            weights, engine=engine, threads=threads, correcting=correcting
+        )
+        return cls(predictor, config)
+
+    def init_state(
+        self,
+        video_path: str | Path,
+        offload_video_to_cpu: bool = False,  # noqa: ARG002
+        offload_state_to_cpu: bool = False,  # noqa: ARG002
+        async_loading_frames: bool = False,  # noqa: ARG002
+    ) -> VideoState:
+        """Open a video.
+
+        Args:
+            video_path: a video file, or a folder of pictures.
+            offload_video_to_cpu: taken for SAM 2's sake; nothing is elsewhere.
+            offload_state_to_cpu: the same.
+            async_loading_frames: the same; frames are read as they are needed.
+
+        Raises:
+            ValueError: it cannot be read.
+        """
+        return VideoState(open_frames(video_path))
+
+    def add_new_points_or_box(
+        self,
+        inference_state: VideoState,
+        frame_idx: int,
+        obj_id: int,
+        points: ArrayLike | None = None,
+        labels: ArrayLike | None = None,
+        clear_old_points: bool = True,
+        normalize_coords: bool = True,
+        box: ArrayLike | None = None,
+    ) -> tuple[int, list[int], NDArray[np.float32]]:
+        """Say where an object is in a frame, by clicks, a box or both.
+
+        In a frame where the object was found already, clicks correct its mask there.
+
+        Args:
+            inference_state: of ``init_state``.
+            frame_idx: number of the frame, from 0 on.
+            obj_id: any number of yours.
+            points: N×2, or 1×N×2: x and y.
+            labels: N, or 1×N: 1 (on the object) or 0.
+            clear_old_points: False adds to the clicks that were given before in this frame.
+            normalize_coords: whether coordinates are pixels, as SAM 2 has it; else shares, 0..1.
+            box: x0, y0, x1, y1.
+
+        Returns:
+            The frame's number, all objects' ids, and their logits in it: N×1×H×W float32.
+
+        Raises:
+            ValueError: as ``Predictor.predict``; points without labels; or a box that does not
+                clear the old clicks.
+        """
+        if (points is None) != (labels is None):
+            raise InputError("points and labels must be provided together")
+        if points is None and box is None:
+            raise InputError("at least one of points or box must be provided as input")
+        if box is not None and not clear_old_points:
+            raise InputError("a box comes before clicks: give clear_old_points=True")
+        state, key = inference_state, (obj_id, frame_idx)
+        height, width = state.frames.size
+        scale = np.array([1.0, 1.0] if normalize_coords else [width, height])
+        given: list[tuple[float, float, int]] = []
+        if points is not None and np.size(points):
+            coords = np.asarray(points, np.float64).reshape(-1, 2) * scale
+            marks = np.asarray(labels).reshape(-1)
+            if len(coords) != len(marks):
+                raise InputError(f"{len(coords)} points need as many labels, not {len(marks)}")
+            given = [(float(x), float(y), int(m)) for (x, y), m in zip(coords, marks, strict=True)]
+        earlier = [] if clear_old_points else state.points.get(key, [])
+        clicks = earlier + given
+        corners = state.boxes.get(key) if box is None and not clear_old_points else None
+        if box is not None:
+            corners = (np.asarray(box, np.float64).reshape(4) * np.tile(scale, 2)).tolist()
+        image = state.frames.read(frame_idx)
+        known = None
+        if corners is None and not earlier:
+            known = state.masks.get(obj_id, {}).get(frame_idx)
+        prompt: dict[str, Any] = {}
+        if clicks:
+            prompt = {"points": [c[:2] for c in clicks], "labels": [c[2] for c in clicks]}
+        mask = self._answer(image, prompt, corners, known)
+        state.points[key] = clicks
+        state.boxes.pop(key, None)
+        if corners is not None:
+            state.boxes[key] = corners
+        return self._take(state, frame_idx, obj_id, mask)
+
+    def add_new_points(self, *args: Any, **kwargs: Any) -> tuple[int, list[int], Any]:
+        """Deprecated, as in SAM 2: :meth:`add_new_points_or_box`."""
+        return self.add_new_points_or_box(*args, **kwargs)
+
+    def add_new_mask(
+        self, inference_state: VideoState, frame_idx: int, obj_id: int, mask: ArrayLike
+    ) -> tuple[int, list[int], NDArray[np.float32]]:
+        """Give an object's mask in a frame.
+
+        Args:
+            inference_state: of ``init_state``.
+            frame_idx: number of the frame, from 0 on.
+            obj_id: any number of yours.
+            mask: h×w bool, scaled to the video's size.
+
+        Returns:
+            As ``add_new_points_or_box``.
+
+        Raises:
+            ValueError: the mask is not h×w, or there is no such frame.
+        """
+        array = np.asarray(mask)
+        if array.ndim != 2 or not array.size:
+            raise InputError(f"mask must be h×w, not {'×'.join(map(str, array.shape))}")
+        state = inference_state
+        if not 0 <= frame_idx < len(state.frames):
+            raise InputError(f"there is no frame {frame_idx}: the video has {len(state.frames)}")
+        height, width = state.frames.size
+        picture = Image.fromarray(array.astype(bool).astype(np.uint8) * np.uint8(255))
+        resized = np.asarray(picture.resize((width, height), Image.Resampling.BILINEAR)) > 127
+        state.points.pop((obj_id, frame_idx), None)
+        state.boxes.pop((obj_id, frame_idx), None)
+        return self._take(state, frame_idx, obj_id, resized)
+
+    def propagate_in_video_preflight(self, inference_state: VideoState) -> None:
+        """See that there is something to follow; ``propagate_in_video`` does it too.
+
+        Raises:
+            RuntimeError: no prompt was given.
+        """
+        if not any(inference_state.prompts.values()):
+            raise RuntimeError("no points, boxes or masks are given: add some on a frame first")
+
+    def propagate_in_video(
+        self,
+        inference_state: VideoState,
+        start_frame_idx: int | None = None,
+        max_frame_num_to_track: int | None = None,
+        reverse: bool = False,
+    ) -> Iterator[tuple[int, list[int], NDArray[np.float32]]]:
+        """Follow all objects from their prompts on, frame by frame.
+
+        Args:
+            inference_state: of ``init_state``, with prompts.
+            start_frame_idx: the first frame; the first one with a prompt when None.
+            max_frame_num_to_track: frames after the first one at most.
+            reverse: backwards.
+
+        Yields:
+            The frame's number, all objects' ids, and their logits in it: N×1×H×W float32, below 0
+            where an object is not there, or lost.
+
+        Raises:
+            RuntimeError: no prompt was given.
+            ValueError: a frame cannot be read.
+        """
+        self.propagate_in_video_preflight(inference_state)
+        state = inference_state
+        count = len(state.frames)
+        if start_frame_idx is None:
+            start_frame_idx = min(number for found in state.prompts.values() for number in found)
+        if reverse and start_frame_idx == 0:
+            # As SAM 2 has it: there is nothing before.
+            return
+        most = count if max_frame_num_to_track is None else max_frame_num_to_track
+        followers: dict[int, Follower] = {}
+        for number, image in state.frames.play(start_frame_idx, reverse):
+            if abs(number - start_frame_idx) > most:
+                return
+            readings = self._step(state, followers, number, image)
+            logits = draw_object_logits(list(readings.values()), state.frames.size)
+            for name, values in zip(readings, logits, strict=True):
+                state.masks.setdefault(name, {})[number] = encode_mask(values > 0)
+            yield number, state.obj_ids, logits[:, None]
+
+    def clear_all_prompts_in_frame(
+        self,
+        inference_state: VideoState,
+        frame_idx: int,
+        obj_id: int,
+        need_output: bool = True,
+    ) -> tuple[int, list[int], NDArray[np.float32]] | None:
+        """Forget what was said about an object in a frame.
+
+        Returns:
+            As ``add_new_points_or_box``; None without ``need_output``.
+        """
+        state = inference_state
+        for kept in (state.prompts, state.masks):
+            kept.get(obj_id, {}).pop(frame_idx, None)
+        state.points.pop((obj_id, frame_idx), None)
+        state.boxes.pop((obj_id, frame_idx), None)
+        return self._output(state, frame_idx) if need_output else None
+
+    def remove_object(
+        self,
+        inference_state: VideoState,
+        obj_id: int,
+        strict: bool = False,
+        need_output: bool = True,
+    ) -> tuple[list[int], list[tuple[int, NDArray[np.float32]]]]:
+        """Forget an object.
+
+        Args:
+            inference_state: of ``init_state``.
+            obj_id: which.
+            strict: whether it must be there.
+            need_output: give the masks of the frames in which it had prompts.
+
+        Returns:
+            The ids that are left, and number and logits of these frames.
+
+        Raises:
+            ValueError: with ``strict``, there is no such object.
+        """
+        state = inference_state
+        if obj_id not in state.prompts:
+            if strict:
+                raise InputError(f"there is no object {obj_id}: there are {state.obj_ids}")
+            return state.obj_ids, []
+        numbers = sorted(state.prompts.pop(obj_id))
+        state.masks.pop(obj_id, None)
+        for kept in (state.points, state.boxes):
+            for key in [key for key in kept if key[0] == obj_id]:
+                del kept[key]  # type: ignore[attr-defined]
+        frames = [(number, self._output(state, number)[2]) for number in numbers]
+        return state.obj_ids, frames if need_output and state.obj_ids else []
+
+    def reset_state(self, inference_state: VideoState) -> None:
+        """Forget all objects and prompts."""
+        for kept in ("prompts", "points", "boxes", "masks"):
+            getattr(inference_state, kept).clear()
+
+    def _answer(
+        self,
+        image: NDArray[np.uint8],
+        prompt: dict[str, Any],
+        corners: list[float] | None,
+        known: Rle | None,
+    ) -> NDArray[np.bool_]:
+        """The mask that a prompt says, corrected from the one that is known."""
+        mask = decode_rle(known) if known is not None and prompt else None
+        if mask is not None and not mask.any():
+            mask = None
+        return self.tracker.start(image, **prompt, box=corners, mask=mask).mask
+
+    def _take(
+        self, state: VideoState, frame_idx: int, obj_id: int, mask: NDArray[np.bool_]
+    ) -> tuple[int, list[int], NDArray[np.float32]]:
+        rle = encode_mask(mask)
+        state.prompts.setdefault(obj_id, {})[frame_idx] = rle
+        state.masks.setdefault(obj_id, {})[frame_idx] = rle
+        return self._output(state, frame_idx)
+
+    def _output(
+        self, state: VideoState, frame_idx: int
+    ) -> tuple[int, list[int], NDArray[np.float32]]:
+        """What is known of a frame."""
+        masks = []
+        for name in state.obj_ids:
+            rle = state.masks.get(name, {}).get(frame_idx)
+            masks.append(np.zeros(state.frames.size, bool) if rle is None else decode_rle(rle))
+        return frame_idx, state.obj_ids, _logits(masks)
+
+    def _step(
+        self,
+        state: VideoState,
+        followers: dict[int, Follower],
+        number: int,
+        image: NDArray[np.uint8],
+    ) -> dict[int, Reading | GivenMask | None]:
+        """One frame of all objects."""
+        looks = {name: follower.looks(image) for name, follower in followers.items()}
+        said = iter(self.tracker.look([look for group in looks.values() for look in group]))
+        readings: dict[int, Reading | GivenMask | None] = dict.fromkeys(state.obj_ids)
+        for name, group in looks.items():
+            answers = [next(said) for _ in group]
+            readings[name] = followers[name].take(group, answers)
+        for name, prompts in state.prompts.items():
+            if number not in prompts:
+                continue
+            mask = GivenMask(decode_rle(prompts[number]))
+            readings[name] = mask
+            if name in followers:
+                followers[name].correct(image, mask, 1.0)
+            else:
+                followers[name] = Follower(image, mask, 1.0, self.tracker.config)
+        return readings
+
+
+def _logits(masks: list[NDArray[np.bool_]]) -> NDArray[np.float32]:
+    """N×1×H×W."""
+    stacked = np.stack(masks)[:, None]
+    return np.where(stacked, np.float32(LOGIT), np.float32(-LOGIT))

@@ -1,0 +1,349 @@
+"""Objects followed through live frames: one in, one answer out, no look ahead."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from picosam2.errors import InputError
+from picosam2.following import State
+from picosam2.pixels import array_to_rgb
+from picosam2.predictor import Predictor
+from picosam2.predictor.asking import Asking
+from picosam2.predictor.drawing import draw_logits, draw_mask
+from picosam2.predictor.prompts import GivenMask, read_prompts
+from picosam2.predictor.readings import Reading
+from picosam2.prompt import OUTSIDE_LOGIT
+from picosam2.video.config import TrackerConfig
+from picosam2.video.follower import Follower, Look, Seen
+from picosam2.weights import CORRECTING_MODEL, DEFAULT_MODEL
+
+
+@dataclass(frozen=True)
+class Tracked:
+    """One object in one frame.
+
+    Args:
+        mask: H×W bool; all False while the object is lost.
+        score: predicted IoU in 0..1; 0 while it is lost.
+        state: ``found``, ``unsure`` (the mask is doubtful) or ``lost``.
+    """
+
+    mask: NDArray[np.bool_]
+    score: float
+    state: State
+
+
+@dataclass(frozen=True)
+class TrackedFrame:
+    """What is known of a frame.
+
+    Args:
+        number: of the frame, from 0 on.
+        time: what ``update`` was told, in seconds; None where it was told nothing.
+        objects: by id.
+    """
+
+    number: int
+    time: float | None
+    objects: dict[int, Tracked]
+
+    @property
+    def mask(self) -> NDArray[np.bool_]:
+        """The mask of the object that was started with."""
+        return self._first.mask
+
+    @property
+    def score(self) -> float:
+        """Its predicted IoU."""
+        return self._first.score
+
+    @property
+    def state(self) -> State:
+        """Its state."""
+        return self._first.state
+
+    @property
+    def _first(self) -> Tracked:
+        if not self.objects:
+            raise InputError("no object is followed")
+        return next(iter(self.objects.values()))
+
+
+class Tracker:
+    """Follows any number of objects through frames that come one by one.
+
+    Args:
+        predictor: answers the prompts, and has the networks that follow.
+        config: how objects are followed.
+    """
+
+    def __init__(self, predictor: Predictor, config: TrackerConfig | None = None) -> None:
+        if predictor.corrector is None:
+            raise InputError(
+                "following needs a correcting network: Tracker.from_pretrained has one"
+            )
+        self.predictor = predictor
+        self.config = config or TrackerConfig()
+        self._followers: dict[int, Follower] = {}
+        self._readings: dict[int, Reading | GivenMask | None] = {}
+        self._size: tuple[int, int] | None = None
+        self._number = 0
+        self._ids = 0
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        weights: str | Path = DEFAULT_MODEL,
+        *,
+        engine: str | None = None,
+        threads: int = 0,
+        correcting: str | Path = CORRECTING_MODEL,
+        config: TrackerConfig | None = None,
+    ) -> Tracker:
+        """A tracker with trained weights; see :meth:`picosam2.Predictor.from_pretrained`."""
+        predictor = Predictor.from_pretrained(
+            weights, engine=engine, threads=threads, correcting=correcting
+        )
+        return cls(predictor, config)
+
+    def start(
+        self,
+        frame: NDArray[Any],
+        points: ArrayLike | None = None,
+        labels: ArrayLike | None = None,
+        box: ArrayLike | None = None,
+        mask: ArrayLike | None = None,
+    ) -> TrackedFrame:
+        """Forget everything, and follow the object of a prompt from this frame on.
+
+        Args:
+            frame: H×W×3 uint8 RGB.
+            points: N×2, x and y in pixels.
+            labels: N, 1 (on the object) or 0; None means 1.
+            box: x0, y0, x1, y1 in pixels.
+            mask: H×W bool, the object's mask; with points, which correct it.
+
+        Raises:
+            ValueError: as ``Predictor.predict``.
+        """
+        self._followers, self._readings, self._size = {}, {}, None
+        self._number = self._ids = 0
+        pixels = self._check(frame)
+        self.add(pixels, points, labels, box, mask)
+        return self._answer(None)
+
+    def add(
+        self,
+        frame: NDArray[Any],
+        points: ArrayLike | None = None,
+        labels: ArrayLike | None = None,
+        box: ArrayLike | None = None,
+        mask: ArrayLike | None = None,
+    ) -> int:
+        """Follow another object, which is in the frame of the last call; the arguments are theirs.
+
+        Returns:
+            Its id.
+
+        Raises:
+            ValueError: as ``Predictor.predict``.
+        """
+        pixels = self._check(frame)
+        known, score = self._prompted(pixels, points, labels, box, mask)
+        self._ids += 1
+        self._followers[self._ids] = Follower(pixels, known, score, self.config)
+        self._readings[self._ids] = known
+        return self._ids
+
+    def correct(
+        self,
+        frame: NDArray[Any],
+        object_id: int,
+        points: ArrayLike | None = None,
+        labels: ArrayLike | None = None,
+        box: ArrayLike | None = None,
+        mask: ArrayLike | None = None,
+    ) -> TrackedFrame:
+        """Say what an object is in the frame of the last call; the next frames follow from it.
+
+        Clicks correct the mask that was found; a box or a mask replaces it.
+
+        Raises:
+            ValueError: as ``Predictor.predict``, or there is no such object.
+        """
+        self._known_id(object_id)
+        pixels = self._check(frame)
+        before = self._readings[object_id]
+        if points is not None and box is None and mask is None and before is not None:
+            logits = np.empty(pixels.shape[:2], np.float32)
+            mask = _as_mask(before, logits)
+        known, score = self._prompted(pixels, points, labels, box, mask)
+        self._followers[object_id].correct(pixels, known, score)
+        self._readings[object_id] = known
+        return self._answer(None)
+
+    def remove(self, object_id: int) -> None:
+        """Follow an object no longer.
+
+        Raises:
+            ValueError: there is no such object.
+        """
+        self._known_id(object_id)
+        del self._followers[object_id], self._readings[object_id]
+
+    def update(self, frame: NDArray[Any], time: float | None = None) -> TrackedFrame:
+        """The masks in the next frame.
+
+        Args:
+            frame: H×W×3 uint8 RGB, of the first frame's size.
+            time: in seconds, for the answer.
+
+        Raises:
+            ValueError: the frame is of another size or type.
+            RuntimeError: nothing is followed yet.
+        """
+        if self._size is None:
+            raise RuntimeError("call start before update")
+        pixels = self._check(frame)
+        self._number += 1
+        looks = {name: follower.looks(pixels) for name, follower in self._followers.items()}
+        seen = iter(self.look([look for group in looks.values() for look in group]))
+        for name, group in looks.items():
+            answers = [next(seen) for _ in group]
+            self._readings[name] = self._followers[name].take(group, answers)
+        return self._answer(time)
+
+    def _check(self, frame: NDArray[Any]) -> NDArray[np.uint8]:
+        if not isinstance(frame, np.ndarray):
+            raise InputError(f"a frame must be an array, not {type(frame).__name__}")
+        pixels = array_to_rgb(frame)
+        size = pixels.shape[0], pixels.shape[1]
+        if self._size is None:
+            self._size = size
+        if size != self._size:
+            height, width = self._size
+            raise InputError(
+                f"the frame is {size[1]}×{size[0]}, those before {width}×{height}: call start again"
+            )
+        return pixels
+
+    def _known_id(self, object_id: int) -> None:
+        if object_id not in self._followers:
+            raise InputError(
+                f"there is no object {object_id}: {list(self._followers)} are followed"
+            )
+
+    def _prompted(
+        self,
+        pixels: NDArray[np.uint8],
+        points: ArrayLike | None,
+        labels: ArrayLike | None,
+        box: ArrayLike | None,
+        mask: ArrayLike | None,
+    ) -> tuple[Reading | GivenMask, float]:
+        """The mask that a prompt says, and its predicted IoU; a mask is taken as it is."""
+        prompts = read_prompts(points, labels, box, mask, True, pixels.shape[:2])
+        if len(prompts) != 1:
+            raise InputError("give the prompts of one object: call add for each of several")
+        (prompt,) = prompts
+        if isinstance(prompt.first, GivenMask) and prompt.first.is_final and not prompt.clicks:
+            return prompt.first, 1.0
+        predictor = self.predictor
+        asking = Asking(
+            predictor.runtime, predictor.corrector, predictor.config, predictor.scores, pixels, {}
+        )
+        ((reading, *_),) = asking.answer([prompt], 1)
+        return reading, reading.score
+
+    def look(self, looks: Sequence[Look]) -> list[Seen]:
+        """What the networks say, asked in one batch each."""
+        if not looks:
+            return []
+        crops = np.stack([look.pixels for look in looks])
+        logits, scores = self.predictor.runtime(crops)
+        told = [index for index, look in enumerate(looks) if look.prior is not None]
+        corrected: dict[int, tuple[NDArray[np.float32], float]] = {}
+        if told:
+            assert self.predictor.corrector is not None
+            priors = [looks[index].prior for index in told]
+            answers = self.predictor.corrector(crops[told], np.stack(priors))  # type: ignore[arg-type]
+            corrected = {
+                index: (answer, float(score))
+                for index, answer, score in zip(told, *answers, strict=True)
+            }
+        return [
+            Seen(logits[index], float(scores[index]), *corrected.get(index, (None, 0.0)))
+            for index in range(len(looks))
+        ]
+
+    def _answer(self, time: float | None) -> TrackedFrame:
+        assert self._size is not None
+        masks = draw_objects(list(self._readings.values()), self._size)
+        objects = {
+            name: Tracked(mask, follower.score if mask.any() else 0.0, follower.state)
+            for (name, follower), mask in zip(self._followers.items(), masks, strict=True)
+        }
+        return TrackedFrame(self._number, time, objects)
+
+
+def draw_objects(
+    readings: Sequence[Reading | GivenMask | None], size: tuple[int, int]
+) -> list[NDArray[np.bool_]]:
+    """The masks of several objects, H×W bool each, as ``draw_object_logits`` says.
+
+    Args:
+        readings: of each object; None where it is lost.
+        size: H, W of the frame in pixels.
+    """
+    if sum(reading is not None for reading in readings) > 1:
+        return list(draw_object_logits(readings, size) > 0)
+    masks = []
+    for reading in readings:
+        mask = np.zeros(size, bool)
+        if isinstance(reading, GivenMask):
+            np.copyto(mask, reading.picture)
+        elif reading is not None:
+            draw_mask(reading, size, mask)
+        masks.append(mask)
+    return masks
+
+
+def draw_object_logits(
+    readings: Sequence[Reading | GivenMask | None], size: tuple[int, int]
+) -> NDArray[np.float32]:
+    """Logits of several objects: a pixel belongs to the one that is surest of it.
+
+    Args:
+        readings: of each object; None where it is lost.
+        size: H, W of the frame in pixels.
+
+    Returns:
+        N×H×W float32, above 0 for one object at most.
+    """
+    logits = np.full((len(readings), *size), OUTSIDE_LOGIT, np.float32)
+    for row, reading in enumerate(readings):
+        if reading is not None:
+            _draw(reading, logits[row])
+    if len(readings) > 1:
+        best = logits.argmax(axis=0)
+        for row, values in enumerate(logits):
+            np.negative(values, where=(values > 0) & (best != row), out=values)
+    return logits
+
+
+def _draw(reading: Reading | GivenMask, out: NDArray[np.float32]) -> None:
+    if isinstance(reading, GivenMask):
+        np.copyto(out, np.where(reading.picture, np.float32(8), np.float32(-8)))
+    else:
+        draw_logits(reading, (out.shape[0], out.shape[1]), out)
+
+
+def _as_mask(reading: Reading | GivenMask, logits: NDArray[np.float32]) -> NDArray[np.bool_]:
+    _draw(reading, logits)
+    return logits > 0
