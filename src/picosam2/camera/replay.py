@@ -14,14 +14,12 @@ from PIL import Image
 from picosam2.camera.base import SETTLE_FRAMES, Frame
 from picosam2.errors import InputError
 from picosam2.images import load_image
-from picosam2.installation import how_to_install
 from picosam2.levels import Range
-from picosam2.pixels import array_to_rgb
 from picosam2.predictor import PredictorConfig
 from picosam2.prompt import CROP_SIZE, Region
 from picosam2.runtime import Runtime
+from picosam2.video.frames import IMAGES, open_frames
 
-IMAGES = {".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 # A single photograph stands still for a second, long enough to be found and looked at again.
 STILL_FRAMES = 30
 
@@ -116,32 +114,6 @@ def play(
     Raises:
         InputError: there is nothing to play, or it cannot be read.
     """
-    if path.is_dir():
-        names = sorted(p for p in path.iterdir() if p.suffix.lower() in IMAGES)
-        if not names:
-            raise InputError(f"{path} has no images: give a folder of images, an image or a video")
-        return islice((load_image(name, value_range) for name in names), frames)
-    if path.suffix.lower() in IMAGES:
+    if path.is_file() and path.suffix.lower() in IMAGES:
         return repeat(load_image(path, value_range), frames or STILL_FRAMES)
-    return islice(_play_video(path, value_range), frames)
-
-
-def _play_video(path: Path, value_range: Range | None) -> Iterator[NDArray[np.uint8]]:
-    try:
-        import cv2
-    except ModuleNotFoundError:
-        raise InputError(
-            f"a video needs OpenCV: {how_to_install('eval')}, or give a folder of images"
-        ) from None
-    if not path.is_file():
-        raise InputError(f"no such file: {path}")
-    video = cv2.VideoCapture(str(path))
-    try:
-        read, frame = video.read()
-        if not read:
-            raise InputError(f"{path} is not a video that OpenCV can read")
-        while read:
-            yield array_to_rgb(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), value_range, str(path))
-            read, frame = video.read()
-    finally:
-        video.release()
+    return islice((pixels for _, pixels in open_frames(path, value_range).play()), frames)

@@ -12,6 +12,7 @@ from picosam2.cli.export import export
 from picosam2.cli.fit import bench, fit
 from picosam2.cli.segment import segment
 from picosam2.cli.teacher import label, teacher
+from picosam2.cli.track import track
 from picosam2.cli.train import train
 
 
@@ -21,5 +22,18 @@ def main() -> None:
     """Segment any object from one click, on any small device."""
 
 
-for verb in (segment, camera, evaluate, report, train, export, fit, bench, data, teacher, label):
+for verb in (
+    segment,
+    track,
+    camera,
+    evaluate,
+    report,
+    train,
+    export,
+    fit,
+    bench,
+    data,
+    teacher,
+    label,
+):
     main.add_command(verb)

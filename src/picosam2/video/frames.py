@@ -224,7 +224,8 @@ def import_av() -> Any:
         raise InputError(
             f"a video needs PyAV: {how_to_install('video')}, or give a folder of images"
         ) from None
-    av.logging.set_level(av.logging.PANIC)
+    # Not set_level: its callback takes the interpreter's lock, and decoding threads wait for it.
+    av.logging.set_libav_level(av.logging.PANIC)
     return av
 
 

@@ -37,6 +37,7 @@ class VideoState:
         points: of each object and frame, the clicks (x, y in pixels) and labels so far.
         boxes: of each object and frame, its box.
         masks: of each object and frame, the mask that was found.
+        scores: of each object and frame, its predicted IoU in 0..1; 0 where it is lost.
     """
 
     frames: Frames
@@ -44,6 +45,7 @@ class VideoState:
     points: dict[tuple[int, int], list[tuple[float, float, int]]] = field(default_factory=dict)
     boxes: dict[tuple[int, int], list[float]] = field(default_factory=dict)
     masks: dict[int, dict[int, Rle]] = field(default_factory=dict)
+    scores: dict[int, dict[int, float]] = field(default_factory=dict)
 
     @property
     def obj_ids(self) -> list[int]:
@@ -248,6 +250,8 @@ class VideoPredictor:
             logits = draw_object_logits(list(readings.values()), state.frames.size)
             for name, values in zip(readings, logits, strict=True):
                 state.masks.setdefault(name, {})[number] = encode_mask(values > 0)
+                score = followers[name].score if readings[name] is not None else 0.0
+                state.scores.setdefault(name, {})[number] = score
             yield number, state.obj_ids, logits[:, None]
 
     def clear_all_prompts_in_frame(
@@ -263,7 +267,7 @@ class VideoPredictor:
             As ``add_new_points_or_box``; None without ``need_output``.
         """
         state = inference_state
-        for kept in (state.prompts, state.masks):
+        for kept in (state.prompts, state.masks, state.scores):
             kept.get(obj_id, {}).pop(frame_idx, None)
         state.points.pop((obj_id, frame_idx), None)
         state.boxes.pop((obj_id, frame_idx), None)
@@ -297,6 +301,7 @@ class VideoPredictor:
             return state.obj_ids, []
         numbers = sorted(state.prompts.pop(obj_id))
         state.masks.pop(obj_id, None)
+        state.scores.pop(obj_id, None)
         for kept in (state.points, state.boxes):
             for key in [key for key in kept if key[0] == obj_id]:
                 del kept[key]  # type: ignore[attr-defined]
@@ -305,7 +310,7 @@ class VideoPredictor:
 
     def reset_state(self, inference_state: VideoState) -> None:
         """Forget all objects and prompts."""
-        for kept in ("prompts", "points", "boxes", "masks"):
+        for kept in ("prompts", "points", "boxes", "masks", "scores"):
             getattr(inference_state, kept).clear()
 
     def _answer(

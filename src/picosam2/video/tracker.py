@@ -136,7 +136,7 @@ class Tracker:
         self._number = self._ids = 0
         pixels = self._check(frame)
         self.add(pixels, points, labels, box, mask)
-        return self._answer(None)
+        return self.answer()
 
     def add(
         self,
@@ -186,7 +186,7 @@ class Tracker:
         known, score = self._prompted(pixels, points, labels, box, mask)
         self._followers[object_id].correct(pixels, known, score)
         self._readings[object_id] = known
-        return self._answer(None)
+        return self.answer()
 
     def remove(self, object_id: int) -> None:
         """Follow an object no longer.
@@ -217,7 +217,7 @@ class Tracker:
         for name, group in looks.items():
             answers = [next(seen) for _ in group]
             self._readings[name] = self._followers[name].take(group, answers)
-        return self._answer(time)
+        return self.answer(time)
 
     def _check(self, frame: NDArray[Any]) -> NDArray[np.uint8]:
         if not isinstance(frame, np.ndarray):
@@ -282,8 +282,17 @@ class Tracker:
             for index in range(len(looks))
         ]
 
-    def _answer(self, time: float | None) -> TrackedFrame:
-        assert self._size is not None
+    def answer(self, time: float | None = None) -> TrackedFrame:
+        """What is known of the frame of the last call.
+
+        Args:
+            time: in seconds.
+
+        Raises:
+            RuntimeError: nothing is followed yet.
+        """
+        if self._size is None:
+            raise RuntimeError("call start first")
         masks = draw_objects(list(self._readings.values()), self._size)
         objects = {
             name: Tracked(mask, follower.score if mask.any() else 0.0, follower.state)

@@ -1,0 +1,88 @@
+"""What is asked about a video on the command line, and files of such prompts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from picosam2.errors import InputError
+from picosam2.images import open_image
+
+
+class VideoPrompt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is said about an object in a frame.
+
+    Args:
+        frame: its number, from 0 on.
+        object: any number that the object is to have.
+        points: x, y of clicks in pixels.
+        labels: 1 (on the object) or 0 of each; 1 by default.
+        box: x0, y0, x1, y1.
+        mask: file of a mask as a picture; instead of the others.
+    """
+
+    frame: int = 0
+    object: int = 1
+    points: list[tuple[float, float]] = []
+    labels: list[int] | None = None
+    box: tuple[float, float, float, float] | None = None
+    mask: str | None = None
+
+
+def read_prompt_file(path: Path) -> list[VideoPrompt]:
+    """A JSON file with a list of prompts, as :class:`VideoPrompt` has them.
+
+    Raises:
+        InputError: it is missing or damaged, or has none.
+    """
+    try:
+        prompts = msgspec.json.decode(path.read_bytes(), type=list[VideoPrompt])
+    except (OSError, msgspec.MsgspecError) as error:
+        raise InputError(f"cannot read the prompts {path}: {error}") from None
+    if not prompts:
+        raise InputError(f"{path} has no prompts")
+    for prompt in prompts:
+        if prompt.mask is None and not prompt.points and prompt.box is None:
+            raise InputError(f"{path}: a prompt needs points, a box or a mask")
+    return [
+        msgspec.structs.replace(prompt, mask=str(path.parent / prompt.mask))
+        if prompt.mask is not None
+        else prompt
+        for prompt in prompts
+    ]
+
+
+def read_object_masks(path: Path, size: tuple[int, int]) -> list[NDArray[np.bool_]]:
+    """The masks in a picture: of one with a palette each number but 0 is an object, as in DAVIS.
+
+    Args:
+        path: of the picture.
+        size: H, W of the video in pixels.
+
+    Returns:
+        H×W bool each; of another picture one, what is brighter than half.
+
+    Raises:
+        InputError: it is missing, damaged, empty or of another size.
+    """
+    try:
+        with open_image(path, path.name) as image:
+            numbered = image.mode == "P"
+            values = np.asarray(image if numbered else image.convert("L"))
+    except InputError:
+        raise
+    # Pillow's decoders raise OSError, SyntaxError, ValueError and more for damaged files.
+    except Exception as error:
+        raise InputError(f"cannot read the mask {path}: {error}") from None
+    if values.shape != size:
+        (height, width), (h, w) = values.shape, size
+        raise InputError(f"the mask {path} is {width}×{height}, the video {w}×{h}")
+    if not numbered:
+        values = values > (127 if values.max() > 1 else 0)
+    masks = [values == number for number in np.unique(values) if number]
+    if not masks:
+        raise InputError(f"the mask {path} is empty")
+    return masks

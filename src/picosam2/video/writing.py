@@ -1,0 +1,220 @@
+"""What is written of a tracked video: overlays, masks as DAVIS has them, JSON, cut-outs."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from picosam2.data.rle import decode_rle, rle_area, rle_bbox, rle_json
+from picosam2.data.schema import Rle
+from picosam2.errors import InputError
+from picosam2.files import new_folder, replacing
+from picosam2.output import write_json
+from picosam2.video.frames import Frames, VideoFrames, import_av
+
+Masks = Mapping[int, Mapping[int, Rle]]
+
+# Red, green and blue of the objects: DAVIS's palette, which begins with black for none.
+PALETTE = [
+    tuple(
+        sum(((index >> (3 * bit + channel)) & 1) << (7 - bit) for bit in range(3))
+        for channel in range(3)
+    )
+    for index in range(256)
+]
+DIMMED, TINTED = 0.75, 0.55
+# Of MPEG: it divides all common frame rates.
+TIME_BASE = Fraction(1, 90_000)
+# Pixels at the edge of a cut-out over which it fades.
+SOFT = 2
+
+
+def write_masks(masks: Masks, frames: Frames, folder: Path) -> None:
+    """A PNG with a palette a frame, ``00000.png`` on: 0 is none, N the N-th object.
+
+    Args:
+        masks: of each object and frame.
+        frames: the video.
+        folder: a new one.
+
+    Raises:
+        InputError: the folder is not empty, or cannot be written.
+    """
+    with new_folder(folder) as temporary:
+        for number in range(len(frames)):
+            picture = Image.fromarray(_numbered(masks, number, frames.size))
+            picture.putpalette([value for colour in PALETTE for value in colour])
+            picture.save(temporary / f"{number:05d}.png")
+
+
+def write_coco(masks: Masks, scores: Mapping[int, float], frames: Frames, path: str) -> None:
+    """One JSON file as YouTube-VIS has it: an annotation an object, with a mask or null a frame.
+
+    Args:
+        masks: of each object and frame.
+        scores: mean predicted IoU of each object in 0..1.
+        frames: the video.
+        path: of the file; ``-`` is standard output.
+    """
+    height, width = frames.size
+    annotations = []
+    for name, found in masks.items():
+        rles = [_if_any(found.get(number)) for number in range(len(frames))]
+        annotations.append(
+            {
+                "id": name,
+                "video_id": 1,
+                "category_id": 1,
+                "iscrowd": 0,
+                "segmentations": [rle and rle_json(rle) for rle in rles],
+                "bboxes": [rle and list(rle_bbox(rle)) for rle in rles],
+                "areas": [rle and rle_area(rle) for rle in rles],
+                "score": round(scores[name], 4),
+            }
+        )
+    video = {"id": 1, "width": width, "height": height, "length": len(frames)}
+    times = [round(frames.time(number), 4) for number in range(len(frames))]
+    write_json(
+        path,
+        {
+            "videos": [video | {"times": times}],
+            "annotations": annotations,
+            "categories": [{"id": 1, "name": "object"}],
+        },
+    )
+
+
+def write_overlay(masks: Masks, frames: Frames, path: Path) -> Iterator[int]:
+    """The video as H.264 with the objects tinted, and its sound.
+
+    Args:
+        masks: of each object and frame.
+        frames: the video.
+        path: of the file (``.mp4``).
+
+    Yields:
+        The number of each frame that is written.
+
+    Raises:
+        InputError: PyAV is missing, or the file cannot be written.
+    """
+    yield from _write(masks, frames, path, "libx264", "yuv420p", _tint, sound=True)
+
+
+def write_cutout(masks: Masks, frames: Frames, path: Path) -> Iterator[int]:
+    """The objects on a transparent ground: VP9 in ``.webm``, or ProRes 4444 in ``.mov``.
+
+    The arguments and errors are those of ``write_overlay``; another suffix is an error.
+    """
+    codecs = {".webm": ("libvpx-vp9", "yuva420p"), ".mov": ("prores_ks", "yuva444p10le")}
+    if path.suffix.lower() not in codecs:
+        raise InputError(f"a cut-out has an alpha channel: give a .webm or .mov, not {path.name}")
+    codec, layout = codecs[path.suffix.lower()]
+    yield from _write(masks, frames, path, codec, layout, _cut_out, sound=False)
+
+
+def _write(
+    masks: Masks,
+    frames: Frames,
+    path: Path,
+    codec: str,
+    layout: str,
+    draw: Any,
+    sound: bool,
+) -> Iterator[int]:
+    av = import_av()
+    with contextlib.ExitStack() as stack:
+        temporary = stack.enter_context(replacing(path))
+        form = {".mp4": "mp4", ".mkv": "matroska", ".webm": "webm", ".mov": "mov"}
+        container_format = form.get(path.suffix.lower())
+        if container_format is None:
+            raise InputError(f"{path.name}: give a name that ends in {', '.join(form)}")
+        out = stack.enter_context(av.open(str(temporary), "w", format=container_format))
+        stream = out.add_stream(codec, rate=frames.rate.limit_denominator(60_000))
+        height, width = frames.size
+        # Colour is kept for two pixels at once.
+        stream.width, stream.height = width - width % 2, height - height % 2
+        stream.pix_fmt = layout
+        stream.codec_context.time_base = TIME_BASE
+        copied = _copy_sound(av, frames, out, stack) if sound else iter(())
+        waiting = next(copied, None)
+        previous = -1
+        for number, pixels in frames.play():
+            shown = draw(pixels, masks, number)[: stream.height, : stream.width]
+            name = "rgb24" if shown.shape[2] == 3 else "rgba"
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(shown), format=name)
+            # Times of variable frame rates are kept; none is shown twice at once.
+            previous = frame.pts = max(previous + 1, round(frames.time(number) / TIME_BASE))
+            frame.time_base = TIME_BASE
+            out.mux(stream.encode(frame))
+            while waiting is not None and float(waiting.dts * waiting.time_base) <= frame.time:
+                out.mux(waiting)
+                waiting = next(copied, None)
+            yield number
+        out.mux(stream.encode(None))
+        while waiting is not None:
+            out.mux(waiting)
+            waiting = next(copied, None)
+
+
+def _copy_sound(av: Any, frames: Frames, out: Any, stack: contextlib.ExitStack) -> Iterator[Any]:
+    """The packets of a video's first sound track, as they are."""
+    if not isinstance(frames, VideoFrames):
+        return iter(())
+    container = stack.enter_context(av.open(str(frames.path)))
+    if not container.streams.audio:
+        return iter(())
+    source = container.streams.audio[0]
+    try:
+        target = out.add_stream_from_template(source)
+    except (av.FFmpegError, ValueError):
+        # A kind of sound that this kind of file cannot hold.
+        return iter(())
+
+    def packets() -> Iterator[Any]:
+        with contextlib.suppress(av.FFmpegError):
+            for packet in container.demux(source):
+                if packet.dts is not None:
+                    packet.stream = target
+                    yield packet
+
+    return packets()
+
+
+def _tint(pixels: NDArray[np.uint8], masks: Masks, number: int) -> NDArray[np.uint8]:
+    """H×W×3: the rest dimmed, each object in its colour."""
+    ids = _numbered(masks, number, (pixels.shape[0], pixels.shape[1]))
+    colours = np.array(PALETTE, np.float32)[ids]
+    values = pixels.astype(np.float32)
+    shown = np.where(ids[..., None] > 0, TINTED * values + (1 - TINTED) * colours, DIMMED * values)
+    return shown.astype(np.uint8)
+
+
+def _cut_out(pixels: NDArray[np.uint8], masks: Masks, number: int) -> NDArray[np.uint8]:
+    """H×W×4: all objects, with soft edges."""
+    from scipy import ndimage
+
+    ids = _numbered(masks, number, (pixels.shape[0], pixels.shape[1]))
+    alpha = ndimage.uniform_filter((ids > 0).astype(np.float32), SOFT)
+    return np.dstack([pixels, np.rint(255 * alpha).astype(np.uint8)])
+
+
+def _numbered(masks: Masks, number: int, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """H×W: 0 is none, N the N-th object."""
+    result = np.zeros(size, np.uint8)
+    for index, found in enumerate(masks.values(), start=1):
+        rle = found.get(number)
+        if rle is not None:
+            result[decode_rle(rle)] = index
+    return result
+
+
+def _if_any(rle: Rle | None) -> Rle | None:
+    return rle if rle is not None and rle_area(rle) else None
