@@ -34,6 +34,11 @@ if TYPE_CHECKING:
 @click.option("--images", type=PATH, help="Folder of the photographs, or of train2017, val2017.")
 @click.option("--first", type=POSITIVE, help="Of --coco, --lvis: the first N objects of the file.")
 @click.option("--protocol", default="crop96,click,box", show_default=True, help="Comma-separated.")
+@click.option(
+    "--prompt",
+    type=click.Choice(["mask", "click", "box"]),
+    help="Of --protocol video: what is said in the first frame.  [default: mask]",
+)
 @click.option("--limit", type=POSITIVE, help="Measure only N objects, a seeded choice.")
 @click.option(
     "--seed", type=NATURAL, default=0, show_default=True, help="Of --limit, jitter and intervals."
@@ -56,6 +61,7 @@ def evaluate(
     images: Path | None,
     first: int | None,
     protocol: str,
+    prompt: str | None,
     limit: int | None,
     seed: int,
     weights: str,
@@ -71,11 +77,25 @@ def evaluate(
     """Measure the masks on annotated photographs.
 
     Protocols: crop96 (the paper's crop), paper96 (as the paper's code cuts it), click and box (the
-    whole image), box_j05 to box_j30 (boxes moved by 5 to 30 %). With --out, several --weights
+    whole image), box_j05 to box_j30 (boxes moved by 5 to 30 %), noc (clicks until an IoU is
+    reached), mask_fix (the same on a damaged mask), everything. With --out, several --weights
     (comma-separated) and --peers are measured on the same objects: sam2-tiny, mobilesam, grabcut,
     whole-crop, centred-disc.
+
+    video (of a folder of SEQUENCE/video.mp4 with SEQUENCE/masks.json) goes alone; its --peers are
+    boxed, mil and sam2-tiny.
     """
     from picosam2.output import write_json
+
+    if _names(protocol) == ["video"]:
+        if data is None or out is not None or predictions is not None or limit is not None:
+            raise BadInput("--protocol video needs --data, and takes no --out and no --limit")
+        report = _evaluate_videos(Path(data), prompt or "mask", _names(peers), weights, threads)
+        if json_file is not None:
+            write_json(json_file, report | {"command": sys.argv[1:]})
+        return
+    if prompt is not None:
+        raise BadInput("--prompt is for --protocol video")
 
     if (peers or workers > 1) and out is None:
         raise BadInput("--peers and --workers need --out, a folder that keeps the answers")
@@ -211,6 +231,40 @@ def _score_predictions(
     return report
 
 
+def _evaluate_videos(
+    folder: Path, prompt: Any, peers: list[str], weights: str, threads: int
+) -> dict[str, Any]:
+    """The tracker, and who else follows, on videos with masks."""
+    from picosam2.evaluation.video import find_sequences, measure_videos, sequences_digest
+    from picosam2.evaluation.video_peers import TITLES, follows
+    from picosam2.record import describe_machine, git_commit, versions
+
+    find_sequences(folder)
+    names = ["tracker", *(list(TITLES)[1:] if peers == ["all"] else peers)]
+    # Before anything is measured: all that is asked for must be there.
+    making = {name: follows(name, weights, threads) for name in names}
+    measured = {}
+    for name, make in making.items():
+        say(f"{TITLES[name]}:")
+        found = measure_videos(folder, make, prompt, say)
+        measured[name] = {"title": TITLES[name]} | found
+        time = found["ms"]
+        say(
+            f"J&F {100 * found['jf']:.1f}, J {100 * found['j']:.1f}, F {100 * found['f']:.1f}; "
+            f"{time['median']:.1f} ms a frame (median; 95th percentile {time['p95']:.1f})"
+        )
+    return {
+        "data": {"folder": folder.name, "sha256": sequences_digest(folder)},
+        "prompt": prompt,
+        "weights": weights,
+        "threads": threads,
+        "followers": measured,
+        "machine": describe_machine(),
+        "versions": versions("numpy", "onnxruntime", "av"),
+        "commit": git_commit(),
+    }
+
+
 def _say_figures(protocols: dict[str, Any], title: str = "") -> None:
     for name, figures in protocols.items():
         low, high = figures["ci95"]
@@ -224,3 +278,14 @@ def _say_figures(protocols: dict[str, Any], title: str = "") -> None:
             f"[{low * 100:.1f}, {high * 100:.1f}]  mAP {figures['map'] * 100:.1f}  "
             f"boundary {figures['boundary_miou'] * 100:.1f}  n {figures['n']}  {sizes}"
         )
+        if "clicks" in figures:
+            clicks = figures["clicks"]
+            counts = ", ".join(
+                f"NoC{goal} {clicks[f'noc{goal}']['mean']:.2f}" for goal in (80, 85, 90)
+            )
+            # The first value of mask_fix is that of the damaged mask.
+            first = 0 if name == "mask_fix" else 1
+            after = ", ".join(
+                f"{count}: {100 * clicks['curve'][count - first]:.1f}" for count in (1, 2, 3, 5, 8)
+            )
+            say(f"  {counts}; mIoU after N clicks: {after}")

@@ -6,6 +6,7 @@ al. 2016, as DAVIS's own code has it).
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -95,6 +96,17 @@ def read_sequence(folder: Path) -> Sequence:
 
 def _counts(rle: Any) -> Any:
     return rle["counts"] if isinstance(rle, dict) else rle
+
+
+def sequences_digest(folder: Path) -> str:
+    """SHA-256 of the sequences' names, videos and masks."""
+    digest = hashlib.sha256()
+    for path in find_sequences(folder):
+        digest.update(path.name.encode())
+        for file in sorted(path.rglob("*")):
+            if file.is_file():
+                digest.update(file.read_bytes())
+    return digest.hexdigest()
 
 
 def make_prompt(mask: NDArray[np.bool_], kind: VideoPrompt) -> dict[str, Any]:

@@ -28,10 +28,12 @@ class Frames(ABC):
     Attributes:
         size: H, W in pixels of the first frame, upright.
         rate: frames a second; of pictures 24.
+        file: the video file, which may have sound; None of pictures.
     """
 
     size: tuple[int, int]
     rate: Fraction = Fraction(24)
+    file: Path | None = None
 
     @abstractmethod
     def __len__(self) -> int:
@@ -109,7 +111,8 @@ class VideoFrames(Frames):
     """
 
     def __init__(self, path: Path, value_range: Range | None = None) -> None:
-        self.path, self._range = path, value_range
+        self.path = self.file = path
+        self._range = value_range
         self._av = import_av()
         with self._open() as container:
             stream = self._stream(container)

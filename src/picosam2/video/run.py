@@ -179,7 +179,7 @@ class _Part(Frames):
 
     def __init__(self, frames: Frames, count: int) -> None:
         self.whole, self._count = frames, count
-        self.size, self.rate = frames.size, frames.rate
+        self.size, self.rate, self.file = frames.size, frames.rate, frames.file
 
     def __len__(self) -> int:
         return self._count

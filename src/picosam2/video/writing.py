@@ -17,7 +17,7 @@ from picosam2.data.schema import Rle
 from picosam2.errors import InputError
 from picosam2.files import new_folder, replacing
 from picosam2.output import write_json
-from picosam2.video.frames import Frames, VideoFrames, import_av
+from picosam2.video.frames import Frames, import_av
 
 Masks = Mapping[int, Mapping[int, Rle]]
 
@@ -166,9 +166,9 @@ def _write(
 
 def _copy_sound(av: Any, frames: Frames, out: Any, stack: contextlib.ExitStack) -> Iterator[Any]:
     """The packets of a video's first sound track, as they are."""
-    if not isinstance(frames, VideoFrames):
+    if frames.file is None:
         return iter(())
-    container = stack.enter_context(av.open(str(frames.path)))
+    container = stack.enter_context(av.open(str(frames.file)))
     if not container.streams.audio:
         return iter(())
     source = container.streams.audio[0]
