@@ -219,8 +219,10 @@ def paste_mask(
     """As :func:`paste`, then ``> 0``: H×W bool, without the whole image in float."""
     result = np.empty(image_size, bool) if out is None else out
     result.fill(False)
-    for rows, columns, values in _paste_blocks(logits, crop, image_size, image_size):
-        result[rows, columns] = values > 0
+    # What lies between logits that are not above 0 is not either: the rest need not be computed.
+    window = _positive_window(logits, math.ceil(len(logits) / crop.side) + 1)
+    for rows, columns, values in _paste_blocks(logits, crop, image_size, image_size, window):
+        np.greater(values, 0, out=result[rows, columns])
     return result
 
 
@@ -243,11 +245,18 @@ def _paste_blocks(
     crop: Crop,
     image_size: tuple[int, int],
     output_size: tuple[int, int],
+    window: tuple[slice, slice] | None = None,
 ) -> Iterator[tuple[slice, slice, NDArray[np.float32]]]:
-    scale_y, scale_x = (i / o for i, o in zip(image_size, output_size, strict=True))
-    rows, vertical = _inverse(crop.top, crop.side, scale_y, len(logits), output_size[0])
-    columns, horizontal = _inverse(crop.left, crop.side, scale_x, len(logits), output_size[1])
-    wide = logits @ horizontal.T
+    """Rows, columns and values of the output; only what a window of the logits decides."""
+    step = crop.side / len(logits)
+    parts = window or (slice(0, len(logits)), slice(0, len(logits)))
+    (rows, vertical), (columns, horizontal) = (
+        _inverse(low + part.start * step, (part.stop - part.start) * step, i / o, part, o)
+        for low, part, i, o in zip(
+            (crop.top, crop.left), parts, image_size, output_size, strict=True
+        )
+    )
+    wide = logits[parts] @ horizontal.T
     count = max(1, _BLOCK_PIXELS // max(1, wide.shape[1]))
     for start in range(0, len(vertical), count):
         block = vertical[start : start + count]
@@ -255,13 +264,24 @@ def _paste_blocks(
         yield slice(first, first + len(block)), columns, block @ wide
 
 
+def _positive_window(logits: NDArray[np.float32], ring: int) -> tuple[slice, slice]:
+    """Rows and columns that hold all logits above 0, and a ring of others; one at least."""
+    parts = []
+    for axis in (1, 0):
+        on = np.flatnonzero((logits > 0).any(axis=axis))
+        first, last = (int(on[0]), int(on[-1])) if len(on) else (0, 0)
+        parts.append(slice(max(0, first - ring), min(len(logits), last + 1 + ring)))
+    return parts[0], parts[1]
+
+
 def _inverse(
-    low: float, side: float, scale: float, inputs: int, outputs: int
+    low: float, side: float, scale: float, part: slice, outputs: int
 ) -> tuple[slice, NDArray[np.float32]]:
-    """The outputs whose centres lie in [low, low + side), and their weights over the crop.
+    """The outputs whose centres lie in [low, low + side), and their weights over a part of a crop.
 
     ``scale`` is the size of an output pixel in image pixels.
     """
+    inputs = part.stop - part.start
     first = max(0, math.ceil(low / scale - 0.5))
     last = min(outputs, math.ceil((low + side) / scale - 0.5))
     step = scale * inputs / side

@@ -16,7 +16,6 @@ from picosam2.cli.base import (
     floats,
     range_option,
     say,
-    threads_option,
     weights_option,
 )
 from picosam2.errors import InputError
@@ -75,7 +74,7 @@ if TYPE_CHECKING:
 @range_option
 @weights_option
 @engine_option
-@threads_option
+@click.option("--threads", type=NATURAL, default=1, show_default=True, help="CPU threads.")
 def track(
     video: str,
     points: tuple[tuple[float, ...], ...],

@@ -19,7 +19,7 @@ from picosam2.predictor.drawing import Answer, check_bytes, draw, draw_rle
 from picosam2.predictor.prompts import Prompt, read_prompts
 from picosam2.predictor.readings import Reading
 from picosam2.predictor.scores import ScoreModel, read_models
-from picosam2.predictor.sharing import OneBlasThread, ThreadState
+from picosam2.predictor.sharing import ONE_BLAS_THREAD, ThreadState
 from picosam2.runtime import Corrector, Runtime
 from picosam2.runtime.engines import open_runtime
 from picosam2.runtime.lazy import LazyCorrector
@@ -27,7 +27,6 @@ from picosam2.weights import CORRECTING_MODEL, DEFAULT_MODEL
 
 # Prompts that ``predict_rle`` answers at once.
 RLE_BATCH = 16
-_ONE_BLAS_THREAD = OneBlasThread()
 
 Image8 = NDArray[np.uint8]
 
@@ -187,7 +186,7 @@ class Predictor:
         )
         count = 3 if multimask_output else 1
         check_bytes(len(prompts) * count, image.shape[:2], return_logits)
-        with _ONE_BLAS_THREAD:
+        with ONE_BLAS_THREAD:
             readings = self._answer(image, prompts, count)
             answer = draw(readings, image.shape[:2], count, return_logits)
         if len(prompts) > 1:
@@ -293,10 +292,10 @@ class Predictor:
         self, image: Image8, prompts: Sequence[Prompt]
     ) -> Iterator[tuple[dict[str, Any], float]]:
         for start in range(0, len(prompts), RLE_BATCH):
-            with _ONE_BLAS_THREAD:
+            with ONE_BLAS_THREAD:
                 found = self._answer(image, prompts[start : start + RLE_BATCH], 1)
             for best, *_ in found:
-                with _ONE_BLAS_THREAD:
+                with ONE_BLAS_THREAD:
                     rle = draw_rle(best, image.shape[:2])
                 yield rle, best.score
 

@@ -53,3 +53,7 @@ class OneBlasThread:
             if self._owner == threading.get_ident():
                 self._limit.__exit__(*exception)
                 self._owner = None
+
+
+# The process's: whoever computes geometry enters it.
+ONE_BLAS_THREAD = OneBlasThread()

@@ -17,6 +17,7 @@ from picosam2.errors import InputError
 from picosam2.predictor import Predictor
 from picosam2.predictor.prompts import GivenMask
 from picosam2.predictor.readings import Reading
+from picosam2.predictor.sharing import ONE_BLAS_THREAD
 from picosam2.video.config import TrackerConfig
 from picosam2.video.follower import Follower
 from picosam2.video.frames import Frames, open_frames
@@ -70,7 +71,7 @@ class VideoPredictor:
         weights: str | Path = DEFAULT_MODEL,
         *,
         engine: str | None = None,
-        threads: int = 0,
+        threads: int = 1,
         correcting: str | Path = CORRECTING_MODEL,
         config: TrackerConfig | None = None,
     ) -> VideoPredictor:
@@ -246,8 +247,9 @@ class VideoPredictor:
         for number, image in state.frames.play(start_frame_idx, reverse):
             if abs(number - start_frame_idx) > most:
                 return
-            readings = self._step(state, followers, number, image)
-            logits = draw_object_logits(list(readings.values()), state.frames.size)
+            with ONE_BLAS_THREAD:
+                readings = self._step(state, followers, number, image)
+                logits = draw_object_logits(list(readings.values()), state.frames.size)
             for name, values in zip(readings, logits, strict=True):
                 state.masks.setdefault(name, {})[number] = encode_mask(values > 0)
                 score = followers[name].score if readings[name] is not None else 0.0

@@ -18,6 +18,7 @@ from picosam2.predictor.asking import Asking
 from picosam2.predictor.drawing import draw_logits, draw_mask
 from picosam2.predictor.prompts import GivenMask, read_prompts
 from picosam2.predictor.readings import Reading
+from picosam2.predictor.sharing import ONE_BLAS_THREAD
 from picosam2.prompt import OUTSIDE_LOGIT
 from picosam2.video.config import TrackerConfig
 from picosam2.video.follower import Follower, Look, Seen
@@ -102,11 +103,14 @@ class Tracker:
         weights: str | Path = DEFAULT_MODEL,
         *,
         engine: str | None = None,
-        threads: int = 0,
+        threads: int = 1,
         correcting: str | Path = CORRECTING_MODEL,
         config: TrackerConfig | None = None,
     ) -> Tracker:
-        """A tracker with trained weights; see :meth:`picosam2.Predictor.from_pretrained`."""
+        """A tracker with trained weights; see :meth:`picosam2.Predictor.from_pretrained`.
+
+        One thread is the fastest: a frame is a crop or two, on which threads wait for each other.
+        """
         predictor = Predictor.from_pretrained(
             weights, engine=engine, threads=threads, correcting=correcting
         )
@@ -212,12 +216,13 @@ class Tracker:
             raise RuntimeError("call start before update")
         pixels = self._check(frame)
         self._number += 1
-        looks = {name: follower.looks(pixels) for name, follower in self._followers.items()}
-        seen = iter(self.look([look for group in looks.values() for look in group]))
-        for name, group in looks.items():
-            answers = [next(seen) for _ in group]
-            self._readings[name] = self._followers[name].take(group, answers)
-        return self.answer(time)
+        with ONE_BLAS_THREAD:
+            looks = {name: follower.looks(pixels) for name, follower in self._followers.items()}
+            seen = iter(self.look([look for group in looks.values() for look in group]))
+            for name, group in looks.items():
+                answers = [next(seen) for _ in group]
+                self._readings[name] = self._followers[name].take(group, answers)
+            return self.answer(time)
 
     def _check(self, frame: NDArray[Any]) -> NDArray[np.uint8]:
         if not isinstance(frame, np.ndarray):
@@ -258,7 +263,8 @@ class Tracker:
         asking = Asking(
             predictor.runtime, predictor.corrector, predictor.config, predictor.scores, pixels, {}
         )
-        ((reading, *_),) = asking.answer([prompt], 1)
+        with ONE_BLAS_THREAD:
+            ((reading, *_),) = asking.answer([prompt], 1)
         return reading, reading.score
 
     def look(self, looks: Sequence[Look]) -> list[Seen]:
