@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Compiling modules that are never imported would take a fifth of the time and space.
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt
 
-.PHONY: demo test test-export edge-tools fuzz kill-tests lint weights report edge clean
+.PHONY: demo test test-export edge-tools fuzz kill-tests lint weights report clicks video edge clean
 
 demo: .venv/installed
 	$(BIN)/picosam2 segment src/picosam2/examples/images/astronaut.jpg --point 398,427 --out demo
@@ -54,6 +54,22 @@ report: .venv/developing
 	$(BIN)/python scripts/plot_predicted_iou.py $(REPORT)/coco-val docs/predicted-iou.svg
 	$(BIN)/python benchmarks/prompt_steps.py --data $(DATA)/coco-val --json docs/results/prompt_steps.json
 	$(BIN)/python benchmarks/box_bounds.py --data $(DATA)/coco-val --json docs/results/box_bounds.json
+	$(BIN)/python scripts/fill_tables.py
+
+# make clicks DATA=../shared/data: what several clicks do, ours and the peers' (hours).
+CLICKED := $(BIN)/picosam2 eval --protocol noc,mask_fix --limit 300
+clicks: .venv/developing
+	$(CLICKED) --data $(DATA)/coco-val --peers sam2-tiny,mobilesam --workers 2 --out $(REPORT)/clicks
+	$(BIN)/picosam2 report $(REPORT)/clicks --out $(REPORT)/clicks-page
+	cp $(REPORT)/clicks-page/report.json docs/results/clicks.json
+	$(BIN)/python scripts/fill_tables.py
+
+# make video DATA=../shared/data: objects followed, ours and who else follows.
+video: .venv/developing
+	for prompt in mask click box; do \
+		$(BIN)/picosam2 eval --protocol video --data $(DATA)/davis-dev --prompt $$prompt \
+			--peers boxed,mil --threads 1 --json $(REPORT)/video-$$prompt.json || exit 1; done
+	$(BIN)/python scripts/video_table.py $(REPORT)/video-*.json --json docs/results/video.json
 	$(BIN)/python scripts/fill_tables.py
 
 # make edge DATA=../shared/data: every export target of both networks, verified, and the table of

@@ -13,15 +13,22 @@ from typing import Any
 
 import distillation_table
 import tries
+import video_table
 
-from picosam2.evaluation.report.tables import predicted_iou_table, readme_tables
+from picosam2.evaluation.report.tables import clicks_tables, predicted_iou_table, readme_tables
 from picosam2.export.fit import fit_table
 from picosam2.files import replacing
 from picosam2.table import Table
 from picosam2.weights import BUNDLED, FAMILIES, model_path, weights_path
 
 ROOT = Path(__file__).parent.parent
-DOCUMENTS = [ROOT / "README.md", ROOT / "docs" / "prompts.md", ROOT / "docs" / "training.md"]
+RESULTS = (
+    "report", "clicks", "video", "edge", "prompt_steps", "box_bounds", "distillation", "tries",
+)  # fmt: skip
+DOCUMENTS = [
+    ROOT / "README.md",
+    *(ROOT / "docs" / f"{name}.md" for name in ("prompts", "training", "video")),
+]
 
 
 def main() -> None:
@@ -35,12 +42,10 @@ def main() -> None:
 
 def read_tables() -> dict[str, Table]:
     """Every table of the results, by the name of its place."""
-    report, edge, steps, bounds, distillation, tried = (
-        read(name)
-        for name in ("report", "edge", "prompt_steps", "box_bounds", "distillation", "tries")
-    )
+    report, clicks, video, edge, steps, bounds, distillation, tried = map(read, RESULTS)
     return {
         **readme_tables(report["runs"]),
+        **clicks_tables(clicks["runs"]),
         "predicted-iou": predicted_iou_table(report["runs"]),
         "edge": fit_table(edge["rows"]),
         "outside": Table(**bounds["tables"]["outside"]),
@@ -50,6 +55,7 @@ def read_tables() -> dict[str, Table]:
             for split in distillation_table.SPLITS
         },
         "tries": tries.table(tried["tries"]),
+        **video_table.video_tables(video),
     }
 
 
@@ -58,13 +64,21 @@ def stale_tables() -> list[str]:
     models = {sha256(model_path(name).read_bytes()).hexdigest() for name in BUNDLED}
     weights = {sha256(weights_path(family).read_bytes()).hexdigest() for family in FAMILIES}
     measured = {
-        "report": {
-            segmenter["weights_sha256"]
-            for run in read("report")["runs"]
-            for segmenter in run["segmenters"].values()
-            if "weights_sha256" in segmenter
-        }
-        - models,
+        **{
+            name: {
+                segmenter[key]
+                for run in read(name)["runs"]
+                for segmenter in run["segmenters"].values()
+                for key in keys
+                if key in segmenter
+            }
+            - models
+            for name, keys in (
+                ("report", ["weights_sha256"]),
+                ("clicks", ["weights_sha256", "correcting_sha256"]),
+            )
+        },
+        "video": {read("video")["weights_sha256"], read("video")["correcting_sha256"]} - models,
         "edge": {row.get("weights_sha256") for row in read("edge")["rows"]} - weights,
         "prompt_steps": {read("prompt_steps")["weights_sha256"]} - models,
         "box_bounds": {read("box_bounds")["weights_sha256"]} - models,

@@ -236,7 +236,7 @@ def _evaluate_videos(
 ) -> dict[str, Any]:
     """The tracker, and who else follows, on videos with masks."""
     from picosam2.evaluation.video import find_sequences, measure_videos, sequences_digest
-    from picosam2.evaluation.video_peers import TITLES, follows
+    from picosam2.evaluation.video_peers import TITLES, follows, weights_digests
     from picosam2.record import describe_machine, git_commit, versions
 
     find_sequences(folder)
@@ -257,6 +257,7 @@ def _evaluate_videos(
         "data": {"folder": folder.name, "sha256": sequences_digest(folder)},
         "prompt": prompt,
         "weights": weights,
+        **weights_digests(weights),
         "threads": threads,
         "followers": measured,
         "machine": describe_machine(),

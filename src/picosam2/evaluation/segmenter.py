@@ -121,10 +121,13 @@ class PredictorSegmenter:
 
     @property
     def description(self) -> dict[str, Any]:
-        """Digest of the weights, and how prompts become crops."""
+        """Digests of the weights, and how prompts become crops."""
+        corrector = self.predictor.corrector
+        correcting = {} if corrector is None else {"correcting_sha256": corrector.digest}
         return {
             "name": "PicoSAM2",
             "weights_sha256": self.predictor.runtime.digest,
+            **correcting,
             "predictor": dataclasses.asdict(self.predictor.config),
             "scores": {k: dataclasses.asdict(v) for k, v in self.predictor.scores.items()},
         }

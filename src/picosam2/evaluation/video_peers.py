@@ -101,6 +101,16 @@ class MilFollows(BoxFollows):
         return self.segmenter.box(corners)[0]
 
 
+def weights_digests(weights: str) -> dict[str, str]:
+    """SHA-256 of the networks that follow, as ``weights_sha256`` and ``correcting_sha256``."""
+    predictor = Predictor.from_pretrained(weights)
+    assert predictor.corrector is not None
+    return {
+        "weights_sha256": predictor.runtime.digest,
+        "correcting_sha256": predictor.corrector.digest,
+    }
+
+
 def follows(name: str, weights: str, threads: int) -> Callable[[], Follows]:
     """What makes one who follows.
 

@@ -15,6 +15,7 @@ from picosam2.evaluation.report.gallery import make_gallery
 from picosam2.evaluation.report.plots import (
     accuracy_against,
     calibration,
+    click_curves,
     iou_histograms,
     size_bars,
 )
@@ -53,12 +54,21 @@ def render_html(tables: list[Table], runs: list[dict[str, Any]], folders: list[P
             },
         }
         for run in runs
-        if any({"click", "box"} & s["protocols"].keys() for s in run["segmenters"].values())
+        if _asks(run, {"click", "box"})
+    ]
+    sections += [
+        {"title": run["data"]["folder"], "plots": {"Clicks against IoU": click_curves(run)}}
+        for run in runs
+        if _asks(run, {"noc", "mask_fix"})
     ]
     galleries = [_gallery(run, folder) for run, folder in zip(runs, folders, strict=True)]
     return environment.get_template(TEMPLATE).render(
         tables=tables, sections=sections, galleries=galleries, foot=_foot(runs)
     )
+
+
+def _asks(run: dict[str, Any], protocols: set[str]) -> bool:
+    return any(protocols & s["protocols"].keys() for s in run["segmenters"].values())
 
 
 def _gallery(run: dict[str, Any], folder: Path) -> dict[str, Any]:

@@ -16,6 +16,8 @@ from picosam2.evaluation.report.published import PUBLISHED
 PROMPTS = ("click", "box")
 FIRST_MASK = {"click": "first_ms", "box": "first_box_ms"}
 PUBLISHED_MARKERS = ("x", "+", "1", "2", "3", "4")
+# Clicks.
+MOST_SHOWN = 12
 SIZES = ("small", "medium", "large")
 # Equal figures give equal bytes.
 STYLE: dict[Any, Any] = {"svg.hashsalt": "picosam2", "svg.fonttype": "none", "font.size": 9}
@@ -90,6 +92,26 @@ def size_bars(run: dict[str, Any]) -> str:
                 axis.bar(places, heights, width, color=f"C{number}", label=segmenter["title"])
             axis.set_xticks(range(len(SIZES)), SIZES)
             axis.set_title(f"{prompt}: mIoU, points, by size")
+        axes[0].legend(fontsize=7, ncols=3, loc="upper left", bbox_to_anchor=(0, -0.14))
+
+    return _svg(draw, 2)
+
+
+def click_curves(run: dict[str, Any]) -> str:
+    """The mean IoU after each click: on objects, and on damaged masks."""
+
+    def draw(axes: list[Axes]) -> None:
+        for axis, (protocol, first) in zip(axes, (("noc", 1), ("mask_fix", 0)), strict=True):
+            for number, segmenter in enumerate(run["segmenters"].values()):
+                found = segmenter["protocols"].get(protocol, {}).get("clicks")
+                if found is not None:
+                    curve = 100 * np.array(found["curve"][:MOST_SHOWN])
+                    counts = np.arange(first, first + len(curve))
+                    label = segmenter["title"]
+                    axis.plot(counts, curve, "o-", markersize=3, color=f"C{number}", label=label)
+            axis.set_xlabel("clicks")
+            axis.set_title(f"{protocol}: mIoU, points")
+            axis.grid(alpha=0.3)
         axes[0].legend(fontsize=7, ncols=3, loc="upper left", bbox_to_anchor=(0, -0.14))
 
     return _svg(draw, 2)

@@ -13,6 +13,8 @@ CROPS = {
     "click": "`click`: one click, IoU over the whole image",
     "box": "`box`: one box, IoU over the whole image",
 }
+# Targets and numbers of clicks.
+NOC, CLICKS = (80, 85, 90), (1, 2, 3, 5, 8)
 JITTER = {0: "box", 5: "box_j05", 10: "box_j10", 20: "box_j20", 30: "box_j30"}
 
 
@@ -24,6 +26,7 @@ def make_tables(runs: list[dict[str, Any]]) -> list[Table]:
             tables += [_accuracy(run), _costs(run)]
         if _has(run, "box_j10"):
             tables.append(_jitter(run))
+        tables += [_clicks(run), _fixes(run)]
     return [table for table in tables if table.rows]
 
 
@@ -39,6 +42,19 @@ def readme_tables(runs: list[dict[str, Any]]) -> dict[str, Table]:
         "costs": _costs(runs[0]),
         "jitter": _jitter(runs[0]),
     }
+
+
+def clicks_tables(runs: list[dict[str, Any]]) -> dict[str, Table]:
+    """What several clicks do, by the names of the tables' places in ``docs/prompts.md``.
+
+    Args:
+        runs: of ``docs/results/clicks.json``.
+    """
+    tables: dict[str, Table] = {}
+    for run in runs:
+        name = run["data"]["folder"]
+        tables |= {f"clicks-{name}": _clicks(run), f"fixes-{name}": _fixes(run)}
+    return tables
 
 
 def predicted_iou_table(runs: list[dict[str, Any]]) -> Table:
@@ -134,6 +150,42 @@ def _jitter(run: dict[str, Any]) -> Table:
     published = [f"{PUBLISHED_JITTER[j]:.1f}" for j in JITTER]
     rows.append(["*published: PicoSAM3, in the crop, other photographs*", *published])
     return Table(f"{run['data']['folder']}: jittered boxes", header, rows)
+
+
+def _clicks(run: dict[str, Any]) -> Table:
+    """How many clicks an IoU takes, and how good masks are after so many."""
+    header = ["", *(f"NoC{goal}" for goal in NOC), *(f"{c} clicks" for c in CLICKS), "worse"]
+    rows = []
+    for segmenter in run["segmenters"].values():
+        found = segmenter["protocols"].get("noc", {}).get("clicks")
+        if found is None:
+            continue
+        counts = [
+            f"{found[f'noc{goal}']['mean']:.2f} ({100 * found[f'noc{goal}']['failed']:.0f} %)"
+            for goal in NOC
+        ]
+        curve = [_points(found["curve"][count - 1]) for count in CLICKS]
+        worse = f"{100 * max(found['worse'][: CLICKS[-1]]):.0f} %"
+        rows.append([segmenter["title"], *counts, *curve, worse])
+    title = (
+        f"{run['data']['folder']}: mean clicks until an IoU (objects that 20 do not bring there), "
+        "mIoU after so many, most objects that one of these cost over 0.02 of IoU"
+    )
+    return Table(title, header, rows)
+
+
+def _fixes(run: dict[str, Any]) -> Table:
+    """What clicks on a damaged mask do."""
+    header = ["", "damaged", *(f"{c} clicks" for c in CLICKS), "worse"]
+    rows = []
+    for segmenter in run["segmenters"].values():
+        found = segmenter["protocols"].get("mask_fix", {}).get("clicks")
+        if found is not None:
+            curve = [_points(found["curve"][count]) for count in (0, *CLICKS)]
+            worse = f"{100 * max(found['worse'][: CLICKS[-1]]):.1f} %"
+            rows.append([segmenter["title"], *curve, worse])
+    title = f"{run['data']['folder']}: mIoU of damaged masks that are corrected by clicks"
+    return Table(title, header, rows)
 
 
 def count_objects(run: dict[str, Any]) -> int:
