@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from picosam2.data.source import open_source
 from picosam2.masks import mask_iou
 from picosam2.output import write_json
 from picosam2.record import git_commit
+from picosam2.table import Table
 from picosam2.video import Tracker, TrackerConfig
 
 HEIGHT, WIDTH, FRAMES = 360, 480, 24
@@ -163,6 +165,16 @@ def measure(videos: list[Video], tracker: Tracker) -> dict[str, float]:
     return figures | {"mean": float(np.mean(list(figures.values()))), "lost": float(np.mean(lost))}
 
 
+def table(rows: dict[str, dict[str, float]]) -> Table:
+    """Mean IoU by kind of video, a row a configuration."""
+    header = ["", *(f"`{kind}`" for kind in KINDS), "mean", "called lost"]
+    cells = [
+        [name, *(f"{100 * row[key]:.1f}" for key in (*KINDS, "mean")), f"{100 * row['lost']:.1f} %"]
+        for name, row in rows.items()
+    ]
+    return Table("Simulated motion", header, cells)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
@@ -195,7 +207,8 @@ def main() -> None:
         print(name, {key: round(100 * value, 1) for key, value in rows[name].items()}, flush=True)
     if arguments.json:
         content = {"count": len(videos), "rows": rows, "commit": git_commit()}
-        write_json(arguments.json, content | {"data": source.name})
+        tables = {"tables": {"motion": asdict(table(rows))}, "data": source.name}
+        write_json(arguments.json, content | tables)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from picosam2.weights import BUNDLED, FAMILIES, model_path, weights_path
 
 ROOT = Path(__file__).parent.parent
 RESULTS = (
-    "report", "clicks", "video", "edge", "prompt_steps", "box_bounds", "distillation", "tries",
+    "report", "clicks", "video", "motion", "edge", "prompt_steps", "box_bounds", "distillation", "tries",
 )  # fmt: skip
 DOCUMENTS = [
     ROOT / "README.md",
@@ -42,7 +42,7 @@ def main() -> None:
 
 def read_tables() -> dict[str, Table]:
     """Every table of the results, by the name of its place."""
-    report, clicks, video, edge, steps, bounds, distillation, tried = map(read, RESULTS)
+    report, clicks, video, motion, edge, steps, bounds, distillation, tried = map(read, RESULTS)
     return {
         **readme_tables(report["runs"]),
         **clicks_tables(clicks["runs"]),
@@ -56,6 +56,7 @@ def read_tables() -> dict[str, Table]:
         },
         "tries": tries.table(tried["tries"]),
         **video_table.video_tables(video),
+        "motion": Table(**motion["tables"]["motion"]),
     }
 
 
