@@ -85,8 +85,8 @@ def main() -> None:
                 metrics[split][precision] = {k: v for k, v in report.items() if k != "objects"}
                 if split == "coco-dev" and precision == "int8":
                     refuse_worse(family, report, data, corrects)
+        # The wheel has fp32 ONNX of the default network alone.
         if family != DEFAULT_MODEL:
-            # The wheel has fp32 ONNX of the default network alone.
             for path in (folder / FP32, (folder / FP32).with_suffix(".json")):
                 path.unlink()
         shipped = FOLDER / family

@@ -28,15 +28,17 @@ from picosam2.examples import EXAMPLES
 from picosam2.export import environment
 from picosam2.export.costs import network_costs
 from picosam2.export.environment import run_tool
+from picosam2.export.sidecar import golden_samples
 from picosam2.graph_memory import peak_memory
 from picosam2.model import SmallConfig, build
 from picosam2.predictor.scores import OWN_SCORES
 from picosam2.prompt import box_crop, cut
-from picosam2.runtime.engines import open_runtime
+from picosam2.runtime.engines import open_corrector, open_runtime
 from picosam2.runtime.onnx import OnnxRuntime
 from picosam2.runtime.torch import TorchRuntime
 from picosam2.weights import (
     BUNDLED,
+    CORRECTING_MODEL,
     DEFAULT_MODEL,
     FAMILIES,
     FOLDER,
@@ -375,3 +377,51 @@ def test_the_manifest_names_the_shipped_files(family):
         figures = manifest["metrics"][split]["int8"]
         assert figures["weights_sha256"] == manifest["files"][INT8]["sha256"]
         assert {"crop96", "paper96", "click", "box"} <= set(figures["protocols"])
+
+
+@pytest.mark.parametrize("target", ["onnx", "onnx-int8"])
+def test_a_correcting_network_has_a_second_input(target, tmp_path):
+    out = tmp_path / target
+    result = CliRunner().invoke(
+        main, ["export", target, "--weights", CORRECTING_MODEL, "--out", str(out)]
+    )
+    assert result.exit_code == 0, result.output
+    model = out / MODEL_FILES[target]
+    sidecar = json.loads(model.with_suffix(".json").read_text())
+    assert [tensor["name"] for tensor in sidecar["inputs"]] == ["image", "prior"]
+    assert sidecar["inputs"][1]["shape"] == ["batch", 2, 96, 96]
+    assert sidecar["network"]["family"] == "correcting"
+    golden = sidecar["golden"]
+    crop = np.frombuffer(base64.b64decode(golden["input"]["data"]), np.uint8).reshape(1, 96, 96, 3)
+    prior = np.frombuffer(base64.b64decode(golden["prior"]["data"]), np.int8).reshape(1, 96, 96, 2)
+    logits, iou = open_corrector(model, None, 1)(crop, prior)
+    expected = np.frombuffer(base64.b64decode(golden["logits"]["data"]), "<f4").reshape(96, 96)
+    assert np.abs(logits[0] - expected).max() < 0.5
+    assert iou[0] == pytest.approx(golden["predicted_iou"], abs=0.05)
+    # What it is told matters.
+    unknown = open_corrector(model, None, 1)(crop, np.zeros_like(prior))[0]
+    assert np.abs(unknown - logits).mean() > 0.1
+
+
+@pytest.mark.parametrize("target", ["imx500", "ethos-u", "c-array"])
+def test_a_correcting_network_is_not_for_sensors(target, tmp_path, monkeypatch):
+    monkeypatch.setattr("picosam2.export.targets.Target.load", lambda _: None)
+    result = CliRunner().invoke(
+        main, ["export", target, "--weights", CORRECTING_MODEL, "--out", str(tmp_path / "x")]
+    )
+    assert result.exit_code == 2
+    assert "is for the first look" in result.output
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_correcting_network_runs_on_openvino(tmp_path):
+    pytest.importorskip("openvino")
+    out = tmp_path / "openvino"
+    result = CliRunner().invoke(
+        main, ["export", "openvino", "--weights", CORRECTING_MODEL, "--out", str(out)]
+    )
+    assert result.exit_code == 0, result.output
+    corrector = open_corrector(next(out.glob("*.xml")), None, 1)
+    fp32 = TorchRuntime.from_file(weights_path(CORRECTING_MODEL))
+    samples = golden_samples(True)
+    assert np.abs(corrector(*samples.inputs)[0] - fp32(*samples.inputs)[0]).max() < 0.1

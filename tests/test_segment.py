@@ -310,3 +310,55 @@ def test_a_missing_package_is_told_in_one_line(monkeypatch, tmp_path):
         monkeypatch.delitem(sys.modules, f"picosam2.formats.{module}", raising=False)
     result = run("segment", CAT, "--point", "230,160", "--format", "coco", "--out", tmp_path)
     assert_refused(result, "needs shapely", "[formats]")
+
+
+def test_clicks_describe_one_object_and_are_obeyed(predictor):
+    found = records(CAT, "--point", "230,160", "--point", "300,120", "--not", "20,20")
+    predictor.set_image(load_image(CAT))
+    (expected,) = predictor.predict_rle([[230, 160], [300, 120], [20, 20]], [1, 1, 0])
+    assert found["segmentation"] == expected[0]
+    mask = coco_mask.decode(found["segmentation"]).astype(bool)
+    assert mask[160, 230]
+    assert mask[120, 300]
+    assert not mask[20, 20]
+    boxed = records(CAT, "--box", BOX, "--point", "230,160", "--not", "100,200")
+    mask = coco_mask.decode(boxed["segmentation"]).astype(bool)
+    assert mask[160, 230]
+    assert not mask[200, 100]
+
+
+def test_a_mask_is_corrected_by_clicks(tmp_path):
+    result = run("segment", CAT, "--box", BOX, "--out", tmp_path)
+    assert result.exit_code == 0, result.output
+    given = tmp_path / "chelsea.jpg.mask.png"
+    with Image.open(given) as picture:
+        before = np.asarray(picture) > 127
+    y, x = np.argwhere(before)[len(np.argwhere(before)) // 2]
+    found = records(CAT, "--mask", given, "--not", f"{x},{y}")
+    after = coco_mask.decode(found["segmentation"]).astype(bool)
+    assert not after[y, x]
+    # Nothing is added by a click that takes away.
+    assert not (after & ~before).any()
+    overlay = run("segment", CAT, "--mask", given, "--not", f"{x},{y}", "--out", tmp_path / "o")
+    assert overlay.exit_code == 0, overlay.output
+    assert files(tmp_path / "o") == {"chelsea.jpg.mask.png", "chelsea.jpg.overlay.png"}
+    cutout = run(
+        "segment", CAT, "--mask", given, "--not", f"{x},{y}", "--format", "cutout",
+        "--out", tmp_path / "c",
+    )  # fmt: skip
+    assert cutout.exit_code == 0, cutout.output
+
+
+def test_what_clicks_and_masks_refuse(tmp_path, folder):
+    small = tmp_path / "small.png"
+    Image.fromarray(np.full((9, 9), 255, np.uint8)).save(small)
+    for arguments, message in (
+        ((CAT, "--not", "1,1"), "--not alone"),
+        ((CAT, "--point", "1,1", "--box", BOX, "--box", OTHER), "one --box with them"),
+        ((CAT, "--point", "1,1", "--everything"), "give one prompt"),
+        ((CAT, "--mask", tmp_path / "none.png"), "no such mask"),
+        ((CAT, "--mask", small), "is 451×300, its mask"),
+        ((folder, "--mask", small, "--point", "9,9"), "of one photograph"),
+        ((CAT, "--point", "999,1"), "outside the image"),
+    ):
+        assert_refused(run("segment", *arguments), message)

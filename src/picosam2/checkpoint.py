@@ -63,6 +63,10 @@ def load_weights(path: str | Path) -> PicoSAM2:
     Raises:
         InputError: the file is missing, broken, or holds another network.
     """
+    if not Path(path).is_file():
+        raise InputError(
+            f"cannot read weights from {path}: no such file; a clone has what a wheel leaves out"
+        )
     try:
         with safetensors.safe_open(str(path), "pt") as file:
             config = read_config(json.loads((file.metadata() or {})["config"]))

@@ -11,7 +11,7 @@ import click
 from picosam2.cli.base import NATURAL, PATH, exif_option, leaving_out, say, strict_option
 from picosam2.errors import InputError
 from picosam2.export.targets import TARGETS
-from picosam2.weights import DEFAULT_MODEL, FAMILIES, check_name, weights_path
+from picosam2.weights import CORRECTING_MODEL, DEFAULT_MODEL, FAMILIES, check_name, weights_path
 
 if TYPE_CHECKING:
     from picosam2.data.header import Exif
@@ -21,13 +21,16 @@ MAX_DROP = 1.0
 TITLES = "\n".join(f"  {name:16} {target.title}" for name, target in TARGETS.items())
 
 
+NAMED = (*FAMILIES, CORRECTING_MODEL)
+
+
 @click.command(epilog="\b\nTargets:\n" + TITLES)
 @click.argument("target", type=click.Choice(list(TARGETS)))
 @click.option(
     "--weights",
     default=DEFAULT_MODEL,
     show_default=True,
-    help=f"{', '.join(FAMILIES)} (in the package), or a .safetensors file.",
+    help=f"{', '.join(NAMED)} (in the package), or a .safetensors file.",
 )
 @click.option(
     "--out",
@@ -99,7 +102,7 @@ def export(
     with leaving_out(strict) as shown, leaving_out(strict) as measured:
         sidecar = export_model(
             target,
-            weights_path(weights) if weights in FAMILIES else Path(weights),
+            weights_path(weights) if weights in NAMED else Path(weights),
             out,
             open_source(calibration, problems=shown, exif=exif) if calibration else None,
             open_source(verify, problems=measured, exif=exif) if verify else None,

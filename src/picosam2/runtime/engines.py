@@ -17,7 +17,7 @@ from picosam2.errors import InputError
 from picosam2.installation import how_to_install
 from picosam2.prompt import CROP_SIZE
 from picosam2.runtime import Corrector, Runtime
-from picosam2.weights import BUNDLED, check_name, current_name, model_path
+from picosam2.weights import check_name, current_name, model_files, model_path
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def _open(weights: str | Path, engine: str | None, threads: int) -> Runtime:
 def find_model(weights: str | Path, engine: str) -> Path | None:
     """The file that an engine runs for these weights; None where there is none."""
     suffixes = ENGINES[engine].suffixes
-    paths = BUNDLED.get(str(weights), [model_path(weights)])
+    paths = model_files(weights)
     return next((path for suffix in suffixes for path in paths if path.suffix == suffix), None)
 
 

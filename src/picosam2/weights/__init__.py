@@ -24,12 +24,19 @@ DEFAULT_MODEL = "small"
 # Answers what comes after the first look, of either family.
 CORRECTING_MODEL = "correcting"
 
-# The files of each name, the default engine's first. Only one family has fp32 as ONNX: 5 MB.
-BUNDLED = {
-    name: [FOLDER / family / file for file in files if (FOLDER / family / file).is_file()]
-    for family in (*FAMILIES, CORRECTING_MODEL)
-    for name, files in ((family, [INT8]), (f"{family}-fp32", [FP32, WEIGHTS]))
-}
+
+
+def _files(family: str) -> dict[str, list[Path]]:
+    """Of each name, the default engine's first; only the default network has fp32 as ONNX."""
+    return {
+        name: [FOLDER / family / file for file in files if (FOLDER / family / file).is_file()]
+        for name, files in ((family, [INT8]), (f"{family}-fp32", [FP32, WEIGHTS]))
+    }
+
+
+# The files of each name: of networks of the first look, and of those that correct.
+BUNDLED = {name: files for family in FAMILIES for name, files in _files(family).items()}
+CORRECTING = _files(CORRECTING_MODEL)
 # From when there was one network.
 DEPRECATED = {"int8": DEFAULT_MODEL, "fp32": f"{DEFAULT_MODEL}-fp32"}
 
@@ -45,8 +52,20 @@ def current_name(name: str | Path) -> str | Path:
 
 def model_path(name: str | Path) -> Path:
     """The file of a bundled model by its name, or any other path as it is."""
+    return next(iter(model_files(name)))
+
+
+def model_files(name: str | Path) -> list[Path]:
+    """All files of a bundled model by its name, the default engine's first; or any other path.
+
+    Raises:
+        InputError: a wheel leaves them out.
+    """
     name = current_name(name)
-    return BUNDLED[str(name)][0] if str(name) in BUNDLED else Path(name)
+    files = (BUNDLED | CORRECTING).get(str(name), [Path(name)])
+    if not files:
+        raise InputError(f"there are no files of {name} here: a clone has what a wheel leaves out")
+    return files
 
 
 def weights_path(family: str) -> Path:
@@ -66,7 +85,7 @@ def check_name(name: str | Path) -> None:
     Raises:
         InputError: it has no suffix and is not there.
     """
-    if str(name) not in BUNDLED and not Path(name).suffix and not Path(name).exists():
+    if str(name) not in BUNDLED | CORRECTING and not Path(name).suffix and not Path(name).exists():
         near = [known for known in (*BUNDLED, *DEPRECATED) if known == str(name).lower()]
         hint = f"did you mean {near[0]}?" if near else f"choose from {', '.join(BUNDLED)}."
         raise InputError(f"there are no weights {name}: {hint} Or give a file")
