@@ -121,27 +121,29 @@ class Asking:
 
     def _befores(self, prompts: Sequence[Prompt]) -> list[tuple[Before, int]]:
         """For each prompt the mask that is known already, and how many clicks it has answered."""
-        known: list[tuple[Before, int] | None] = []
-        for prompt in prompts:
-            if isinstance(prompt.first, GivenMask):
-                known.append((prompt.first, 0))
-                continue
-            steps = [(prompt.first, prompt.clicks[:done]) for done in range(len(prompt.clicks))]
-            found = [(self.before[step], len(step[1])) for step in steps if step in self.before]
-            for step in steps:
-                if step in self.before:
-                    self._take(step, self.before[step])
-            known.append(found[-1] if found else None)
+        known = [self._remembered(prompt) for prompt in prompts]
         unseen = dict.fromkeys(
             prompt.first
             for prompt, before in zip(prompts, known, strict=True)
             if before is None and not isinstance(prompt.first, GivenMask)
         )
-        looks = dict(zip(unseen, self.look(list(unseen), 1), strict=True))
-        return [
-            (looks[prompt.first][0], 0) if before is None else before  # type: ignore[index]
-            for prompt, before in zip(prompts, known, strict=True)
-        ]
+        for first, (reading, *_) in zip(unseen, self.look(list(unseen), 1), strict=True):
+            for row, prompt in enumerate(prompts):
+                if known[row] is None and prompt.first == first:
+                    known[row] = reading, 0
+        return [before for before in known if before is not None]
+
+    def _remembered(self, prompt: Prompt) -> tuple[Before, int] | None:
+        """The mask after as many of the clicks as the call before has answered."""
+        if isinstance(prompt.first, GivenMask):
+            return prompt.first, 0
+        found = None
+        for done in range(len(prompt.clicks)):
+            step = prompt.first, prompt.clicks[:done]
+            if step in self.before:
+                self._take(step, self.before[step])
+                found = self.before[step], done
+        return found
 
     def _take(self, step: Step, reading: Reading) -> None:
         if len(self.taken) < MOST_STEPS:

@@ -25,7 +25,6 @@ DEFAULT_MODEL = "small"
 CORRECTING_MODEL = "correcting"
 
 
-
 def _files(family: str) -> dict[str, list[Path]]:
     """Of each name, the default engine's first; only the default network has fp32 as ONNX."""
     return {
