@@ -42,7 +42,7 @@ from picosam2.weights import (
 SPLITS = ("coco-dev", "coco-val", "lvis-val")
 PROTOCOLS = ["crop96", "paper96", "click", "box"]
 # Of correcting networks: objects of each split that are clicked on, and what is asked.
-CLICKED, INTERACTIVE = 300, ["noc", "mask_fix"]
+CLICKED, INTERACTIVE = {"coco-dev": 150, "coco-val": 300, "lvis-val": 100}, ["noc", "mask_fix"]
 CLICKS = (2, 3, 5, 8)
 
 
@@ -123,7 +123,7 @@ def measure(model: str | Path, corrects: bool, data: Source) -> dict[str, Any]:
     """The figures of a model on a split."""
     if corrects:
         predictor = Predictor.from_pretrained(correcting=model)
-        return evaluate(data, INTERACTIVE, predictor, CLICKED)
+        return evaluate(data, INTERACTIVE, predictor, CLICKED[data.name])
     return evaluate(data, PROTOCOLS, Predictor(open_runtime(model, None, 0)))
 
 
