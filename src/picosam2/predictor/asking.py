@@ -31,6 +31,23 @@ Step = tuple[Click | Box, tuple[Click, ...]]
 MOST_STEPS = 256
 
 
+@dataclass(frozen=True)
+class Stage:
+    """One step of a prompt.
+
+    Args:
+        prompt: whose.
+        before: the mask before it.
+        done: how many of its clicks it answers.
+        wanted: masks.
+    """
+
+    prompt: Prompt
+    before: Before
+    done: int
+    wanted: int
+
+
 @dataclass
 class Asking:
     """Asks the networks about one image.
@@ -108,15 +125,15 @@ class Asking:
                 prompt, (before, done) = prompts[row], befores[row]
                 done = len(prompt.clicks) if isinstance(before, GivenMask) else done + 1
                 befores[row] = before, done
-                stage.append((prompt, before, done))
-            for row, readings in zip(unfinished, self._read_corrections(stage), strict=True):
+                wanted = count if done == len(prompt.clicks) else 1
+                stage.append(Stage(prompt, before, done, wanted))
+            for row, (best, *others) in zip(unfinished, self._read_corrections(stage), strict=True):
                 prompt, (_, done) = prompts[row], befores[row]
-                ranked = by_score(readings)
                 if not isinstance(prompt.first, GivenMask):
-                    self._take((prompt.first, prompt.clicks[:done]), ranked[0])
-                befores[row] = ranked[0], done
+                    self._take((prompt.first, prompt.clicks[:done]), best)
+                befores[row] = best, done
                 if done == len(prompt.clicks):
-                    result[row] = different(ranked, count)
+                    result[row] = different([best, *by_score(others)], count)
         return result
 
     def _befores(self, prompts: Sequence[Prompt]) -> list[tuple[Before, int]]:
@@ -171,8 +188,8 @@ class Asking:
             return read_box(crop, logits, score, prompt.corners, self.config.box, model)
         return read_click(crop, logits, score, self.scores["click"])
 
-    def _read_corrections(self, stage: list[tuple[Prompt, Before, int]]) -> list[list[Reading]]:
-        """What the correcting network says: prompts, masks before, and clicks to be answered."""
+    def _read_corrections(self, stage: Sequence[Stage]) -> list[list[Reading]]:
+        """What the correcting network says about each, of all in common batches."""
         if self.corrector is None:
             raise InputError(
                 "several clicks and masks need a correcting network: Predictor.from_pretrained "
@@ -180,27 +197,28 @@ class Asking:
             )
         size = self.image.shape[:2]
         asked = []
-        for row, (prompt, before, done) in enumerate(stage):
-            first = [prompt.first] if isinstance(prompt.first, Click) else []
-            clicks = [*first, *prompt.clicks[:done]]
-            for crop in correction_crops(before, clicks, size, self.config):
+        for row, at in enumerate(stage):
+            first = [at.prompt.first] if isinstance(at.prompt.first, Click) else []
+            clicks = [*first, *at.prompt.clicks[: at.done]]
+            for crop in correction_crops(at.before, clicks, size, self.config, at.wanted):
                 asked.append((row, clicks, crop))
         result: list[list[Reading]] = [[] for _ in stage]
         for start in range(0, len(asked), self.config.batch):
             part = asked[start : start + self.config.batch]
             crops = np.stack([cut(self.image, crop) for _, _, crop in part])
             prior = np.stack(
-                [prior_in(stage[r][1], clicks, crop, size) for r, clicks, crop in part]
+                [prior_in(stage[r].before, clicks, crop, size) for r, clicks, crop in part]
             )
             logits, scores = self.corrector(crops, prior)
             self.forward_passes += len(part)
             for (row, clicks, crop), answer, score in zip(
                 part, logits, scores.tolist(), strict=True
             ):
-                prompt, before, _ = stage[row]
-                result[row].append(
-                    read_correction(prompt, before, clicks, crop, answer, score, size, self.config)
+                at = stage[row]
+                reading = read_correction(
+                    at.prompt, at.before, clicks, crop, answer, score, size, self.config
                 )
+                result[row].append(reading)
         return result
 
 

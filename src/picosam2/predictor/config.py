@@ -23,7 +23,7 @@ class PredictorConfig:
         box_paddings: paddings of the crops that answer a box; a single mask uses the first.
         box: how masks are fitted to a box.
         correction_margins: sides of the crops that answer later clicks, as multiples of the longer
-            side of what the mask before and the clicks cover.
+            side of what the mask before and the clicks cover; a single mask uses the first.
         batch: crops that the network sees at once, at most.
     """
 
@@ -34,5 +34,5 @@ class PredictorConfig:
     component: bool = True
     box_paddings: tuple[float, ...] = (BOX_PADDING, 0.0, 0.3)
     box: BoxConfig = field(default_factory=BoxConfig)
-    correction_margins: tuple[float, ...] = (1.4, 2.0, 3.0)
+    correction_margins: tuple[float, ...] = (1.6, 1.2, 2.4)
     batch: int = 64

@@ -30,7 +30,11 @@ Before = Reading | GivenMask
 
 
 def correction_crops(
-    before: Before, clicks: Sequence[Click], size: tuple[int, int], config: PredictorConfig
+    before: Before,
+    clicks: Sequence[Click],
+    size: tuple[int, int],
+    config: PredictorConfig,
+    count: int,
 ) -> list[Crop]:
     """The crops in which a mask is corrected: fitted to it and to the clicks.
 
@@ -39,6 +43,7 @@ def correction_crops(
         clicks: all so far, in the image's pixels.
         size: H, W of the image.
         config: how.
+        count: masks that are wanted.
     """
     found = extent_of(before, size)
     # What is not the object matters where it was taken for it, which is inside the mask before.
@@ -54,8 +59,8 @@ def correction_crops(
     if found is None:
         # Nothing says how large the object is.
         longer = max(longer, max(size) * config.click_sides[len(config.click_sides) // 2])
-    sides = {max(config.min_side, margin * longer) for margin in config.correction_margins}
-    return click_crops(x, y, sorted(sides))
+    margins = config.correction_margins[:count]
+    return click_crops(x, y, [max(config.min_side, margin * longer) for margin in margins])
 
 
 def prior_in(
