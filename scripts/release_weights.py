@@ -144,9 +144,14 @@ def runs_before(run: dict[str, Any]) -> list[dict[str, Any]]:
         if not (FOLDER / family / MANIFEST).is_file():
             continue
         manifest = read_manifest(family)
+        runs = [*manifest["earlier_runs"], manifest["run"]]
         if manifest["files"][WEIGHTS]["sha256"] == run["init_sha256"]:
-            return [*manifest["earlier_runs"], manifest["run"]]
-    raise SystemExit("the run did not begin with the shipped weights: its history is not known")
+            return runs
+        # Weights that shipped before these.
+        for count, later in enumerate(runs):
+            if later["init_sha256"] == run["init_sha256"]:
+                return runs[:count]
+    raise SystemExit("the run did not begin with shipped weights: its history is not known")
 
 
 def refuse_worse(family: str, report: dict[str, Any], data: Source, corrects: bool) -> None:
