@@ -35,9 +35,9 @@ KINDS = ("camera", "object", "hidden")
 LEAST_SIDE, LEAST_AREA = 40, 400
 OTHERS: dict[str, list[Any]] = {
     "margin": [1.4, 1.8],
-    "correcting": [0.0, 0.3, 0.7, 1.0],
+    "correcting": [0.0, 0.5, 0.7, 1.0],
     "colours": [0.0, 0.5, 1.5],
-    "momentum": [0.0, 1.0],
+    "momentum": [0.0, 0.5],
     "sure": [0.6, 0.8],
     "learning": [0.0, 0.1],
     "lost_score": [0.15, 0.35],

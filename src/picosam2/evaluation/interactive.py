@@ -92,7 +92,9 @@ def describe_clicks(ious: Sequence[Sequence[float]], seed: int) -> dict[str, Any
         those that were not given change nothing; ``worse``: the share of objects that a click cost
         more than 0.02 of IoU, after each.
     """
-    curves = np.array([[*row, *[row[-1]] * (MOST_CLICKS - len(row))] for row in ious])
+    # A damaged mask has an IoU before the first click, too.
+    length = max(MOST_CLICKS, *map(len, ious))
+    curves = np.array([[*row, *[row[-1]] * (length - len(row))] for row in ious])
     figures: dict[str, Any] = {}
     for target in TARGETS:
         reached = curves >= target

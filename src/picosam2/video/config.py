@@ -27,9 +27,9 @@ class TrackerConfig:
 
     margin: float = 1.6
     min_side: float = 24.0
-    correcting: float = 0.5
+    correcting: float = 0.85
     colours: float = 1.0
-    momentum: float = 0.5
+    momentum: float = 1.0
     sure: float = 0.7
     learning: float = 0.05
     lost_score: float = 0.25
