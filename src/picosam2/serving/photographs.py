@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from picosam2.data.importers.masks import mask_of_picture
 from picosam2.data.problems import BrokenError
@@ -21,7 +22,12 @@ from picosam2.serving.config import ServingConfig
 from picosam2.serving.refusals import Refused
 
 # Pillow reads more from files of one's own; some of that runs other programs (EPS) or is obscure.
-KINDS = ("JPEG", "MPO", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "JPEG2000", "AVIF")
+Image.init()
+KINDS = tuple(
+    kind
+    for kind in ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "JPEG2000", "AVIF")
+    if kind in Image.OPEN
+)
 
 
 def decode_photograph(content: bytes, name: str, config: ServingConfig) -> Photograph:
@@ -53,7 +59,7 @@ def decode_mask(content: bytes, size: tuple[int, int], config: ServingConfig) ->
         Refused: as ``decode_photograph``, or it is of another size than its photograph.
     """
 
-    def read(image: Any) -> NDArray[np.bool_]:
+    def read(image: Image.Image) -> NDArray[np.bool_]:
         if image.size != size[::-1]:
             found, wanted = ("×".join(map(str, pair)) for pair in (image.size, size[::-1]))
             raise Refused(422, f"the photograph is {wanted} pixels, its mask is {found}")
@@ -66,7 +72,7 @@ def decode_mask(content: bytes, size: tuple[int, int], config: ServingConfig) ->
 
 
 def _decode(
-    content: bytes, name: str, config: ServingConfig, read: Callable[[Any], NDArray[Any]]
+    content: bytes, name: str, config: ServingConfig, read: Callable[[Image.Image], NDArray[Any]]
 ) -> NDArray[Any]:
     try:
         with open_image(io.BytesIO(content), name, KINDS) as image:
