@@ -27,6 +27,14 @@ from picosam2.errors import InputError
 )
 @click.option("--queue", type=POSITIVE, default=128, show_default=True, help="Requests at a time.")
 @click.option(
+    "--keep",
+    type=POSITIVE,
+    default=1024,
+    show_default=True,
+    metavar="MB",
+    help="Memory of photographs that can be asked about again; the oldest go first.",
+)
+@click.option(
     "--label-studio",
     "label_studio_url",
     metavar="URL",
@@ -42,6 +50,7 @@ def serve(
     port: int,
     token: str | None,
     queue: int,
+    keep: int,
     label_studio_url: str | None,
     label_studio_key: str | None,
     weights: str,
@@ -64,7 +73,7 @@ def serve(
     from picosam2.serving.run import listen
     from picosam2.serving.run import serve as serve_app
 
-    config = ServingConfig(queue=queue)
+    config = ServingConfig(queue=queue, kept_megabytes=keep)
     source = LabelStudio(label_studio_url or "", label_studio_key or "")
     predictor = Predictor.from_pretrained(weights, engine=engine, threads=threads)
     listening = listen(host, port)
