@@ -101,6 +101,7 @@ $(foreach family,small paper,$(eval $(call EXPORT,$(family))))
 
 .venv/developing: .venv/installed
 	$(PIP) -e '.[dev]'
+	$(PIP) --no-deps label-studio-sdk
 	@touch $@
 
 clean:
