@@ -32,6 +32,8 @@ from picosam2.examples import EXAMPLES
 TOKEN = "load-test"
 BOUNDARY = "picosam2-load-test"
 CLICKS = 4
+# Said by a service that is too slow for its deadline, or full: of requests, or of photographs.
+REFUSALS = (404, 408, 429, 504)
 # Of the small photographs: a slow client takes some seconds for one.
 SLOW_BYTES, SLOW_PAUSE = 2000, 0.05
 
@@ -43,7 +45,16 @@ class Tally:
     answered: list[float] = field(default_factory=list)
     slow_answered: list[float] = field(default_factory=list)
     broken: int = 0
+    refused: Counter[int] = field(default_factory=Counter)
+    # Another answer than the expected one, or none.
     failures: Counter[str] = field(default_factory=Counter)
+
+    def note_other(self, who: str, status: int) -> None:
+        """Of an answer that is not a mask, or another mask: a machine may be too slow, or full."""
+        if status in REFUSALS:
+            self.refused[status] += 1
+        else:
+            self.failures[f"{who}: {status}"] += 1
 
 
 @dataclass(frozen=True)
@@ -152,7 +163,7 @@ async def ordinary(
                 if status == 200 and body == wanted:
                     tally.answered.append(time.monotonic() - start)
                 else:
-                    tally.failures[f"{status}" if status != 200 else "another answer"] += 1
+                    tally.note_other("ordinary", status)
                     break
 
 
@@ -170,7 +181,7 @@ async def slow(port: int, end: float, expected: dict[str, list[bytes]], tally: T
             if status == 200 and body == expected[photo.name][0]:
                 tally.slow_answered.append(time.monotonic() - start)
             else:
-                tally.failures[f"slow: {status}"] += 1
+                tally.note_other("slow", status)
 
 
 async def broken(port: int, seed: int, end: float, tally: Tally) -> None:
@@ -185,7 +196,7 @@ async def broken(port: int, seed: int, end: float, tally: Tally) -> None:
             with contextlib.suppress(ConnectionError):
                 await connection.writer.drain()
         tally.broken += 1
-        await asyncio.sleep(draw.uniform(0.05, 0.5))
+        await asyncio.sleep(draw.uniform(0.5, 2))
 
 
 async def watch(process: int, end: float, memory: list[tuple[float, float]]) -> None:
@@ -242,6 +253,7 @@ async def load(port: int, process: int, arguments: argparse.Namespace) -> dict[s
         "p99_ms": round(1000 * float(np.percentile(tally.answered, 99))),
         "slow_answered": len(tally.slow_answered),
         "broken_uploads": tally.broken,
+        "refused": dict(tally.refused),
         "failures": dict(tally.failures),
         "memory_mb": {
             "at_rest": round(at_rest),

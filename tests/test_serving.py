@@ -562,3 +562,18 @@ def test_a_port_that_is_taken_and_an_empty_token_are_refused():
         assert_refused(run("serve", "--port", port), f"cannot listen on 127.0.0.1, port {port}")
     assert_refused(run("serve", "--token", " "), "the token is empty")
     assert_refused(run("serve", "--label-studio", "here"), "is an address")
+
+
+def test_the_load_test_finds_every_answer_right_and_none_lost(tmp_path):
+    """In small: benchmarks/serving.py at its full size is ``make load-test``."""
+    script = Path(__file__).parent.parent / "benchmarks" / "serving.py"
+    command = [
+        sys.executable, script, "--seconds", "2", "--clients", "6", "--slow", "1", "--broken", "1",
+        "--json", tmp_path / "load.json",
+    ]  # fmt: skip
+    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    assert result.returncode == 0, result.stdout + result.stderr
+    load = json.loads((tmp_path / "load.json").read_text())
+    assert load["answered"] > 6
+    assert load["broken_uploads"] > 0
+    assert (load["failures"], load["log"]) == ({}, "stopped")
