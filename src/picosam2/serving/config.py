@@ -12,10 +12,10 @@ class ServingConfig:
     Args:
         megapixels: of a photograph, by its header.
         megabytes: of a request.
-        seconds: from a request's first byte to its answer.
+        seconds: from the end of a request's head to its answer.
         kept_seconds: how long an uploaded photograph can be asked about again.
         kept_megabytes: memory of these photographs' pixels; the oldest go first.
-        queue: requests at a time, from their first byte on; further ones are refused.
+        queue: requests at a time, from the end of their heads on; further ones are refused.
         workers: requests that are computed at a time, and so share batches.
         gather: seconds that a batch waits at most for the crops of other requests.
     """

@@ -43,7 +43,7 @@ class Workers:
 
     @contextlib.contextmanager
     def admit(self) -> Iterator[Deadline]:
-        """Take a request in, from its first byte on; give until when it has to be answered.
+        """Take a request in, from the end of its head on; give until when it has to be answered.
 
         Raises:
             Refused: 429, there are too many.
