@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Compiling modules that are never imported would take a fifth of the time and space.
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt
 
-.PHONY: demo test test-export edge-tools fuzz kill-tests lint weights report clicks video edge clean
+.PHONY: demo test test-export edge-tools fuzz kill-tests load-test lint weights report clicks video edge clean
 
 demo: .venv/installed
 	$(BIN)/picosam2 segment src/picosam2/examples/images/astronaut.jpg --point 398,427 --out demo
@@ -29,6 +29,11 @@ fuzz: .venv/developing
 KILLS ?= 10
 kill-tests: .venv/developing
 	$(BIN)/python kill/kill_tests.py --kills $(KILLS)
+
+# Many clients, slow ones and broken uploads (docs/serving.md): make load-test SECONDS_OF_LOAD=1800
+SECONDS_OF_LOAD ?= 30
+load-test: .venv/developing
+	$(BIN)/python benchmarks/serving.py --seconds $(SECONDS_OF_LOAD)
 
 lint: .venv/developing
 	$(BIN)/ruff check .
@@ -101,6 +106,7 @@ $(foreach family,small paper,$(eval $(call EXPORT,$(family))))
 
 .venv/developing: .venv/installed
 	$(PIP) -e '.[dev]'
+	$(PIP) --no-deps label-studio-sdk
 	@touch $@
 
 clean:

@@ -46,19 +46,22 @@ def load_image(path: str | Path, value_range: Range | None = None) -> NDArray[np
 
 
 @contextlib.contextmanager
-def open_image(source: str | Path | IO[bytes], name: str) -> Iterator[Image.Image]:
+def open_image(
+    source: str | Path | IO[bytes], name: str, kinds: tuple[str, ...] | None = None
+) -> Iterator[Image.Image]:
     """Open an image of at most 500 megapixels; Pillow by itself refuses from 179 on.
 
     Args:
         source: the file.
         name: of the file, for messages.
+        kinds: Pillow's names of the formats that are read; None for all.
 
     Raises:
         InputError: it is larger, or not an image.
         Exception: what Pillow raises for a damaged one.
     """
     try:
-        image = _open_of_any_size(source)
+        image = _open_of_any_size(source, kinds)
     except UnidentifiedImageError:
         raise InputError(f"{name} is not an image, or of a kind not read here") from None
     with image:
@@ -70,11 +73,11 @@ def open_image(source: str | Path | IO[bytes], name: str) -> Iterator[Image.Imag
         yield image
 
 
-def _open_of_any_size(source: str | Path | IO[bytes]) -> Image.Image:
+def _open_of_any_size(source: str | Path | IO[bytes], kinds: tuple[str, ...] | None) -> Image.Image:
     """Pillow refuses from 179 megapixels on, by a number that all threads share."""
     with _PILLOWS_LIMIT:
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
-            return Image.open(source)
+            return Image.open(source, formats=kinds)
         finally:
             Image.MAX_IMAGE_PIXELS = limit

@@ -11,6 +11,7 @@ from picosam2.cli.evaluate import evaluate, report
 from picosam2.cli.export import export
 from picosam2.cli.fit import bench, fit
 from picosam2.cli.segment import segment
+from picosam2.cli.serve import serve
 from picosam2.cli.teacher import label, teacher
 from picosam2.cli.track import track
 from picosam2.cli.train import train
@@ -25,6 +26,7 @@ def main() -> None:
 for verb in (
     segment,
     track,
+    serve,
     camera,
     evaluate,
     report,

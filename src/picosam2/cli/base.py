@@ -31,6 +31,8 @@ EXTRAS = {
     "jinja2": "eval",
     "matplotlib": "eval",
     "shapely": "formats",
+    "fastapi": "serve",
+    "uvicorn": "serve",
 }
 
 

@@ -11,6 +11,24 @@ from picosam2.formats.base import Format, Found, Photograph, Target
 from picosam2.output import write_json
 
 
+def rle_record(found: Found, name: str) -> dict[str, Any]:
+    """An object as COCO's results have it.
+
+    Args:
+        found: the object.
+        name: of its photograph.
+    """
+    record = {
+        "segmentation": rle_json(found.rle),
+        "bbox": list(rle_bbox(found.rle)),
+        "area": rle_area(found.rle),
+        "score": found.score,
+        "image": name,
+    }
+    ids = {"image_id": found.image_id, "category_id": found.category_id}
+    return record | {k: v for k, v in ids.items() if v is not None}
+
+
 class RleFormat(Format):
     """A record an object, as COCO's results have it; one record alone where only one was asked for.
 
@@ -25,15 +43,7 @@ class RleFormat(Format):
     def add(self, photo: Photograph, objects: Iterable[Found]) -> Iterator[tuple[str, Path]]:
         """Keep the records."""
         for found in objects:
-            record = {
-                "segmentation": rle_json(found.rle),
-                "bbox": list(rle_bbox(found.rle)),
-                "area": rle_area(found.rle),
-                "score": found.score,
-                "image": photo.name,
-            }
-            ids = {"image_id": found.image_id, "category_id": found.category_id}
-            self._records.append(record | {k: v for k, v in ids.items() if v is not None})
+            self._records.append(rle_record(found, photo.name))
         yield from ()
 
     def finish(self) -> Iterator[tuple[str, Path]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,9 @@ from picosam2.predictor import Predictor
 from picosam2.predictor.prompts import check_box, check_point
 from picosam2.segmenting.box_file import GivenBox
 from picosam2.segmenting.prompts import Prompts
+
+if TYPE_CHECKING:
+    from picosam2.automatic.generator import Progress
 
 
 def usable(
@@ -90,21 +93,42 @@ def answer(
 
 
 def _everything(predictor: Predictor, photo: Photograph) -> Iterator[Found]:
-    from picosam2.automatic import AutomaticMaskGenerator
-
-    generator = AutomaticMaskGenerator(predictor, output_mode="coco_rle")
     with tqdm(desc=photo.name, unit="crop", leave=False) as bar:
 
         def progress(done: int, total: int) -> None:
             bar.total = total
             bar.update(done - bar.n)
 
-        found = generator.generate(photo.pixels, progress)
-    for record in found:
-        yield Found(rle_from_json(record["segmentation"]), record["predicted_iou"])
+        found = find_everything(predictor, photo, progress)
+    yield from found
 
 
-def _given_mask(path: Path, size: tuple[int, int]) -> NDArray[np.bool_]:
+def find_everything(
+    predictor: Predictor, photo: Photograph, progress: Progress | None = None, **options: Any
+) -> list[Found]:
+    """All objects of a photograph, best first.
+
+    Args:
+        predictor: with trained weights.
+        photo: as it is to be shown.
+        progress: as ``AutomaticMaskGenerator.generate`` calls it.
+        options: arguments of ``AutomaticMaskGenerator``.
+
+    Raises:
+        InputError: an option is out of its range.
+    """
+    from picosam2.automatic import AutomaticMaskGenerator
+
+    generator = AutomaticMaskGenerator(predictor, output_mode="coco_rle", **options)
+    return [
+        Found(rle_from_json(record["segmentation"]), record["predicted_iou"])
+        for record in generator.generate(photo.pixels, progress)
+    ]
+
+
+def _given_mask(path: Path | NDArray[np.bool_], size: tuple[int, int]) -> NDArray[np.bool_]:
+    if not isinstance(path, Path):
+        return path
     if not path.is_file():
         raise InputError(f"no such mask: {path}")
     try:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from picosam2.data.header import Exif
 from picosam2.data.importers.candidate import Candidate, Found
@@ -71,15 +72,24 @@ def _read(
 def read_mask(path: Path, size: tuple[int, int]) -> NDArray[np.bool_]:
     """H×W bool: object is what is above half, or not zero in masks of 0 and 1 and in palettes."""
     with read_mask_picture(path, size) as image:
-        has_numbers = image.mode in ("1", "P")
-        is_grey = has_numbers or image.mode == "L" or image.mode.startswith("I")
-        values = np.asarray(image if is_grey else image.convert("L"))
+        return mask_of_picture(image, path.name)
+
+
+def mask_of_picture(image: Image.Image, name: str) -> NDArray[np.bool_]:
+    """As ``read_mask``, of a picture that is open; the name is for messages.
+
+    Raises:
+        BrokenError: its values are not those of a mask.
+    """
+    has_numbers = image.mode in ("1", "P")
+    is_grey = has_numbers or image.mode == "L" or image.mode.startswith("I")
+    values = np.asarray(image if is_grey else image.convert("L"))
     top = values.max()
     if has_numbers or top <= 1:
         return values > 0
     half = 127 if top <= 255 else 32767
     if top <= half:
         raise BrokenError(
-            Kind.MASK, f"its mask {path.name} has values up to {top}: give 0 and 255, or 0 and 1"
+            Kind.MASK, f"its mask {name} has values up to {top}: give 0 and 255, or 0 and 1"
         )
     return values > half

@@ -1,0 +1,1 @@
+"""The HTTP service: what ``picosam2 segment`` answers, to programs that speak HTTP."""
