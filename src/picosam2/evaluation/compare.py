@@ -21,7 +21,7 @@ from picosam2.errors import InputError
 from picosam2.evaluation.answers import Answer, answer_photograph, can_answer, score_answers
 from picosam2.evaluation.cost import measure_costs
 from picosam2.evaluation.peers import open_segmenter, title_of
-from picosam2.evaluation.protocols import find_protocols
+from picosam2.evaluation.protocols import PROTOCOLS, find_protocols
 from picosam2.evaluation.run import (
     Groups,
     choose_objects,
@@ -79,9 +79,14 @@ def compare(
     for name in names:
         segmenter = open_segmenter(name)
         asked = [protocol for protocol in protocols if can_answer(segmenter, protocol)]
-        header = {"segmenter": segmenter.description, "protocols": asked} | setting
+        description = segmenter.description
+        if not any(PROTOCOLS[protocol].interactive for protocol in asked):
+            # First looks do not depend on what corrects them, or how.
+            description.pop("correcting_sha256", None)
+            description.get("predictor", {}).pop("correction_margins", None)
+        header = {"segmenter": description, "protocols": asked} | setting
         path = answers_file(out, name)
-        described[name] = segmenter.description
+        described[name] = description
         answers = _keep_answers(path, header, groups, _asker(name, segmenter, asked, seed, workers))
         results = [
             score_answers(photograph, group, found)
@@ -94,7 +99,7 @@ def compare(
         segmenters[name] = {
             "title": title_of(name),
             "answered": read_making(path),
-            **segmenter.description,
+            **description,
             **report_results(groups, results, asked, seed),
         }
     costs = _keep_costs(out / COSTS_FILE, described, groups, setting)
