@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxruntime
 from numpy.typing import NDArray
 
 from picosam2 import Predictor
@@ -28,6 +29,8 @@ from picosam2.predictor.prompts import Box, Click, GivenMask, Prompt
 from picosam2.predictor.readings import Reading
 from picosam2.prompt import Crop, cut, look_up, paste
 from picosam2.runtime import Corrector, Runtime
+from picosam2.runtime.files import channels_first
+from picosam2.weights import CORRECTING_MODEL, DEFAULT_MODEL, model_path
 
 CROPS = (
     (0.5, 0.5, 96.0),
@@ -70,8 +73,9 @@ class Blob:
 class Recorder:
     """A network that remembers what it was shown and what it said."""
 
-    def __init__(self, network: Runtime | Corrector, name: str, blob: Blob) -> None:
+    def __init__(self, network: Runtime | Corrector, name: str, model: str, blob: Blob) -> None:
         self.network, self.name, self.blob = network, name, blob
+        self.session = plain_session(model_path(model))
         self.scores, self.digest = network.scores, network.digest
         self.calls: list[dict[str, Any]] = []
 
@@ -83,8 +87,24 @@ class Recorder:
         call = {"network": self.name, "crops": crops, "logits": logits, "scores": scores}
         if prior:
             call["prior"] = prior[0]
+        inputs = {"image": channels_first(crops)}
+        if prior:
+            inputs["prior"] = channels_first(prior[0])
+        call["plain"] = self.session.run(["logits"], inputs)[0]
         self.calls.append({k: v if k == "network" else self.blob.put(v) for k, v in call.items()})
         return logits, scores
+
+
+def plain_session(path: Path) -> onnxruntime.InferenceSession:
+    """A network whose numbers are rounded as the file says and computed in float.
+
+    The page's networks run so: in WebAssembly that is faster than in 8 bits. By default ONNX
+    Runtime computes in 8 bits, and rounds elsewhere.
+    """
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
 def crop_json(crop: Crop) -> dict[str, float]:
@@ -159,8 +179,8 @@ def session(
 ) -> dict[str, Any]:
     """One prompt: its clicks one after the other, as the page asks them."""
     assert predictor.corrector is not None
-    first = Recorder(predictor.runtime, "first", blob)
-    corrector = Recorder(predictor.corrector, "correcting", blob)
+    first = Recorder(predictor.runtime, "first", DEFAULT_MODEL, blob)
+    corrector = Recorder(predictor.corrector, "correcting", CORRECTING_MODEL, blob)
     asking = Asking(first, corrector, predictor.config, predictor.scores, image, {})
     calls: list[dict[str, Any]] = []
     readings = asking.answer([prompt], 3)[0]

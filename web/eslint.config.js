@@ -2,7 +2,7 @@ import js from "@eslint/js";
 import ts from "typescript-eslint";
 
 export default ts.config(
-  { ignores: ["node_modules", "tests/vectors", "test-results"] },
+  { ignores: ["node_modules", "tests/vectors", "test-results", "src/sw.js"] },
   js.configs.recommended,
   ...ts.configs.strict,
   {

@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config";
+import { finish } from "./plugins/finish";
 
 export default defineConfig({
   // The page works in any folder of any host.
@@ -10,6 +11,7 @@ export default defineConfig({
     target: "es2022",
     assetsInlineLimit: 0,
   },
+  plugins: [finish()],
   worker: { format: "es" },
   server: { fs: { allow: [".."] } },
   test: { include: ["tests/**/*.test.ts"], testTimeout: 60_000 },

@@ -16,6 +16,8 @@ interface Call {
   prior?: Place;
   logits: Place;
   scores: Place;
+  /** Logits of the same model computed in float. */
+  plain: Place;
 }
 
 interface Stored {
