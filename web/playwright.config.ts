@@ -6,8 +6,8 @@ const python = process.env.PYTHON ?? "../.venv/bin/python";
 export default defineConfig({
   testDir: "e2e",
   outputDir: "test-results",
-  timeout: 120_000,
-  expect: { timeout: 30_000 },
+  timeout: 240_000,
+  expect: { timeout: 90_000 },
   workers: 1,
   reporter: "list",
   use: {

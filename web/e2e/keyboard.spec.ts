@@ -2,6 +2,7 @@ import { coco, expect, objects, open, settled, test } from "./page";
 
 test("everything by the keyboard", async ({ page }) => {
   await page.goto("/");
+  await expect(page.getByRole("heading", { name: "PicoSAM2" })).toBeVisible();
   const chooser = page.waitForEvent("filechooser");
   await page.keyboard.press("Control+o");
   await (await chooser).setFiles("../src/picosam2/examples/images/coffee.jpg");

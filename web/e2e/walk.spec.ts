@@ -73,7 +73,7 @@ test("open, click, add, take away, box, class, undo, reload, export", async ({ p
 test("hover shows what a click gives, Tab another mask", async ({ page }) => {
   await page.goto("/");
   await open(page, "chelsea.jpg");
-  const at = await place(page, "chelsea.jpg", 200, 150);
+  const at = await place(page, "chelsea.jpg", 140, 110);
   const before = await page.locator("canvas").screenshot();
   await page.mouse.move(at.x, at.y);
   await expect

@@ -16,7 +16,9 @@ export const EMPTY: Patch = { x: 0, y: 0, width: 0, height: 0, data: new Uint8Ar
 
 /** Pixels of the mask. */
 export function area(patch: Patch): number {
-  return patch.data.reduce((sum, value) => sum + value, 0);
+  let sum = 0;
+  for (let i = 0; i < patch.data.length; i++) sum += patch.data[i]!;
+  return sum;
 }
 
 /** Whether a pixel of the image is in the mask. */
@@ -92,7 +94,9 @@ export function union(a: Patch, b: Patch): Patch {
 /** What is in the first mask only. */
 export function subtract(a: Patch, b: Patch): Patch {
   const other = window(b, a).data;
-  return trim({ ...a, data: a.data.map((value, i) => value & ~other[i]!) });
+  const data = a.data.slice();
+  for (let i = 0; i < data.length; i++) data[i]! &= ~other[i]!;
+  return trim({ ...a, data });
 }
 
 /** Intersection over union; 1 of two empty masks. */

@@ -95,7 +95,8 @@ function stencil({ width, height, data }: Patch): OffscreenCanvas {
   const canvas = canvasOf(width, height);
   const context = canvas.getContext("2d")!;
   const image = context.createImageData(width, height);
-  data.forEach((on, i) => on && image.data.fill(255, i * 4, i * 4 + 4));
+  const pixels = new Uint32Array(image.data.buffer);
+  for (let i = 0; i < data.length; i++) if (data[i]) pixels[i] = 0xffffffff;
   context.putImageData(image, 0, 0);
   return canvas;
 }
