@@ -31,7 +31,7 @@ export const KEYS: readonly (readonly [string, string])[] = [
   ["+, −, 0", "zoom in, zoom out, all of the photograph"],
   ["A, R, P, E, M", "tools: add, take away, brush, erase, move"],
   [", and .", "smaller and larger brush"],
-  ["Ctrl+O, Ctrl+S", "open photographs, export COCO"],
+  ["O, Ctrl+S", "open photographs, export COCO"],
   ["D", "dark or light"],
   ["?", "this sheet"],
 ];
@@ -76,17 +76,16 @@ function tab(event: KeyboardEvent, target: HTMLElement, session: Session): boole
   return true;
 }
 
-function withControl(event: KeyboardEvent, { session, open }: Page): boolean {
+function withControl(event: KeyboardEvent, { session }: Page): boolean {
   const key = event.key.toLowerCase();
   if (key === "z" && !event.shiftKey) session.undo();
   else if (key === "z" || key === "y") session.redo();
-  else if (key === "o") open();
   else if (key === "s" && session.photograph) save(cocoFile(session));
   else return false;
   return true;
 }
 
-function plain(key: string, { session, stage, setHelp }: Page): boolean {
+function plain(key: string, { session, stage, open, setHelp }: Page): boolean {
   const { view } = session;
   const tool = TOOLS[key.toLowerCase()];
   if (tool) session.setTool(tool);
@@ -109,6 +108,7 @@ function plain(key: string, { session, stage, setHelp }: Page): boolean {
   else if (key === ",") session.setBrush(view.brush / 1.25);
   else if (key === ".") session.setBrush(view.brush * 1.25);
   else if (key.toLowerCase() === "d") toggleTheme();
+  else if (key.toLowerCase() === "o") open();
   else if (key === "?") setHelp(true);
   else return false;
   return true;

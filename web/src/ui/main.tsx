@@ -3,13 +3,15 @@ import { BrowserStorage } from "../state/storage";
 import { FolderStorage } from "../state/folder";
 import { Session } from "../state/session";
 import { Client } from "../worker/client";
+import workerAddress from "../worker/worker.ts?worker&url";
 import { App } from "./app";
 import "./style.css";
 
 /** `#folder=TOKEN` in the address: the page works on the folder that its server was started for. */
 const token = new URLSearchParams(location.hash.slice(1)).get("folder");
 
-const worker = new Worker(new URL("../worker/worker.ts", import.meta.url), { type: "module" });
+/** `?threads=1` in the address is the worker's. */
+const worker = new Worker(`${workerAddress}${location.search}`, { type: "module" });
 const page = document.getElementById("page")!;
 
 async function start(): Promise<void> {

@@ -28,7 +28,7 @@ export function Toolbar({ session, view, open, openFolder, fit, zoom, help }: Pr
     <div class="toolbar" role="toolbar" aria-label="Tools">
       {!view.inFolder && (
         <div class="group">
-          <button onClick={open} title="Open photographs, or COCO JSON to correct (Ctrl+O)">
+          <button onClick={open} title="Open photographs, or COCO JSON to correct (O)">
             Open
           </button>
           <button onClick={openFolder} title="Open all photographs of a folder">
