@@ -5,11 +5,11 @@ import { cpus } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import type { Browser, Page } from "@playwright/test";
-import { EXAMPLES, PYTHON, click, objects, open, place, settled, test } from "./page";
+import { EXAMPLES, PYTHON, click, open, place, settled, test } from "./page";
 
 const BUILT = "../src/picosam2/web";
 const RESULTS = "../docs/results/web.json";
-const CLICKS = 15;
+const CLICKS = 12;
 
 test.skip(!process.env.FIGURES, "only where figures are asked for");
 
@@ -65,7 +65,6 @@ async function visit(browser: Browser, query: string, file: string) {
       frame.x + frame.width * (0.35 + 0.02 * i),
       frame.y + frame.height * (0.3 + 0.03 * (i % 7)),
     );
-    await objects(page).nth(i).waitFor();
     await settled(page);
     await page.keyboard.press("Enter");
   }
