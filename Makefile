@@ -4,13 +4,33 @@ BIN := .venv/bin
 # Compiling modules that are never imported would take a fifth of the time and space.
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt
 
-.PHONY: demo test test-export edge-tools fuzz kill-tests load-test lint weights report clicks video edge clean
+.PHONY: demo test test-export test-web web web-figures edge-tools fuzz kill-tests load-test lint weights report clicks video \
+	edge clean
 
 demo: .venv/installed
 	$(BIN)/picosam2 segment src/picosam2/examples/images/astronaut.jpg --point 398,427 --out demo
 
 test: .venv/developing lint
 	$(BIN)/python -m pytest
+
+# The browser page (docs/web.md), into src/picosam2/web: needs Node 20.
+web: web/node_modules/installed
+	cd web && npm run build
+
+# The page's linter, types, units against Python's vectors, and walks through it in Debian's Chromium
+# (apt-get install nodejs npm chromium).
+test-web: .venv/developing web
+	$(BIN)/python scripts/web_vectors.py web/tests/vectors
+	$(BIN)/python -m pytest -n 0 tests/test_web.py
+	cd web && npm run lint && npm test && PYTHON=../.venv/bin/python npm run e2e
+
+# The figures of docs/web.md, and its picture. The machine should do nothing else.
+web-figures: .venv/developing web
+	cd web && FIGURES=1 PYTHON=../.venv/bin/python npx playwright test e2e/figures.spec.ts
+
+web/node_modules/installed: web/package-lock.json
+	cd web && npm ci --no-audit --no-fund
+	@touch $@
 
 # The environments of the tools that cannot share .venv: 4 GB, once; run it again after a stop.
 edge-tools: .venv/edge

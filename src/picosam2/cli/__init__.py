@@ -15,6 +15,7 @@ from picosam2.cli.serve import serve
 from picosam2.cli.teacher import label, teacher
 from picosam2.cli.track import track
 from picosam2.cli.train import train
+from picosam2.cli.web import web
 
 
 @click.group(cls=Cli, context_settings={"help_option_names": ["-h", "--help"]})
@@ -37,5 +38,6 @@ for verb in (
     data,
     teacher,
     label,
+    web,
 ):
     main.add_command(verb)

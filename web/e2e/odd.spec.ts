@@ -1,0 +1,60 @@
+/** Photographs that are broken or large, and storage that is full. */
+import { execFileSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { EXAMPLES, PYTHON, coco, click, expect, objects, open, settled, test } from "./page";
+
+test("a broken photograph is said to be, and the others go on", async ({ page }, info) => {
+  const broken = info.outputPath("broken.jpg");
+  writeFileSync(broken, "no photograph");
+  await page.goto("/");
+  await open(page, broken, "coffee.jpg");
+  await expect(page.getByRole("alert")).toContainText("broken.jpg: this browser cannot read it");
+  await page.getByRole("button", { name: "Next photograph" }).click();
+  await settled(page);
+  await click(page, "coffee.jpg", 300, 200);
+  await expect(objects(page)).toHaveCount(1);
+});
+
+test("a large photograph is worked on reduced and exported at full size", async ({ page }, info) => {
+  const large = info.outputPath("large.jpg");
+  const make =
+    "import sys; from PIL import Image; " +
+    "Image.open(sys.argv[1]).resize((6000, 4000)).save(sys.argv[2])";
+  execFileSync(PYTHON, ["-c", make, `${EXAMPLES}/coffee.jpg`, large]);
+  await page.goto("/");
+  await open(page, large);
+  await expect(page.getByRole("alert")).toContainText("6000×4000 pixels: worked on at 4096");
+  // A photograph of the same shape lies in the same place.
+  await click(page, "coffee.jpg", 300, 200);
+  await expect(objects(page)).toHaveCount(1);
+  const table = await coco(page);
+  expect(table.images[0]).toMatchObject({ width: 6000, height: 4000 });
+  expect(table.annotations[0]!.segmentation.size).toEqual([4000, 6000]);
+});
+
+test("where the disk is full the page says so, and what was made can be exported", async ({
+  page,
+}) => {
+  await page.goto("/");
+  await open(page, "coffee.jpg");
+  await page.evaluate(() => {
+    IDBObjectStore.prototype.put = () => {
+      throw new DOMException("full", "QuotaExceededError");
+    };
+  });
+  const canvas = page.locator("canvas");
+  await canvas.click({ position: { x: 450, y: 300 } });
+  await expect(page.getByRole("alert")).toContainText("the browser's storage is full");
+  await expect(page.getByRole("status")).toHaveText("Not saved");
+  expect((await coco(page)).annotations.length).toBe(1);
+});
+
+test("without WebAssembly SIMD the page says what it needs", async ({ page }) => {
+  await page.route("**/*.wasm", (route) =>
+    route.fulfill({ body: "no module", contentType: "application/wasm" }),
+  );
+  await page.goto("/");
+  await open(page, "coffee.jpg");
+  await page.locator("canvas").click({ position: { x: 450, y: 300 } });
+  await expect(page.getByRole("alert")).toContainText("WebAssembly");
+});

@@ -1,0 +1,35 @@
+import { render } from "preact";
+import { BrowserStorage } from "../state/storage";
+import { FolderStorage } from "../state/folder";
+import { Session } from "../state/session";
+import { Client } from "../worker/client";
+import workerAddress from "../worker/worker.ts?worker&url";
+import { App } from "./app";
+import "./style.css";
+
+/** `#folder=TOKEN` in the address: the page works on the folder that its server was started for. */
+const token = new URLSearchParams(location.hash.slice(1)).get("folder");
+
+/** `?threads=1` in the address is the worker's. */
+const worker = new Worker(`${workerAddress}${location.search}`, { type: "module" });
+const page = document.getElementById("page")!;
+
+async function start(): Promise<void> {
+  const storage = token ? new FolderStorage(token) : await BrowserStorage.open();
+  const session = new Session(new Client(worker), storage);
+  render(<App session={session} />, page);
+  await session
+    .start()
+    .catch((error: unknown) => session.tell(error instanceof Error ? error.message : String(error)));
+}
+
+start().catch(() => {
+  page.textContent =
+    "This browser does not let the page keep anything (IndexedDB), perhaps because it is in " +
+    "private mode: allow it, and reload the page.";
+});
+
+if ("serviceWorker" in navigator && import.meta.env.PROD && !token) {
+  // Without one the page works as well, but not offline.
+  navigator.serviceWorker.register("./sw.js").catch(() => undefined);
+}

@@ -1,0 +1,72 @@
+/** The page's side of the worker. */
+import type { Question, Replies, Request, Response } from "./protocol";
+
+interface Waiting {
+  resolve(reply: Replies[keyof Replies]): void;
+  reject(error: Error): void;
+}
+
+/** Asks the worker; answers come in the order of the questions. */
+export class Client {
+  private readonly waiting = new Map<number, Waiting>();
+  private next = 0;
+  private broken: Error | null = null;
+
+  constructor(private readonly worker: Worker) {
+    worker.addEventListener("message", ({ data }: MessageEvent<Response>) => this.take(data));
+    worker.addEventListener("error", () => this.fail());
+  }
+
+  /** @throws Error what went wrong, in words for people. */
+  ask<Q extends Question>(question: Q): Promise<Replies[Q["kind"]]> {
+    if (this.broken) return Promise.reject(this.broken);
+    const id = this.next++;
+    return new Promise((resolve, reject) => {
+      this.waiting.set(id, { resolve: resolve as Waiting["resolve"], reject });
+      this.worker.postMessage({ id, question } satisfies Request);
+    });
+  }
+
+  private take(response: Response): void {
+    const waiting = this.waiting.get(response.id);
+    this.waiting.delete(response.id);
+    if ("error" in response) waiting?.reject(new Error(response.error));
+    else waiting?.resolve(response.reply);
+  }
+
+  private fail(): void {
+    this.broken = new Error(
+      "the part that computes masks does not run: reload the page, in a browser with " +
+        "WebAssembly SIMD (Chrome 91, Firefox 89, Safari 16.4 or later)",
+    );
+    for (const { reject } of this.waiting.values()) reject(this.broken);
+    this.waiting.clear();
+  }
+}
+
+/** Runs one task at a time; of those that come meanwhile only the newest is run. */
+export class Newest {
+  private running = false;
+  private pending: (() => Promise<void>) | null = null;
+
+  /** Run a task now, or after the one under way unless a newer one comes. */
+  run(task: () => Promise<void>): void {
+    this.pending = task;
+    if (!this.running) void this.drain();
+  }
+
+  /** Forget what has not begun. */
+  clear(): void {
+    this.pending = null;
+  }
+
+  private async drain(): Promise<void> {
+    this.running = true;
+    while (this.pending) {
+      const task = this.pending;
+      this.pending = null;
+      await task().catch(() => undefined);
+    }
+    this.running = false;
+  }
+}

@@ -1,0 +1,89 @@
+/** What `scripts/web_vectors.py` wrote. */
+import { readFileSync } from "node:fs";
+import type { Patch } from "../src/predictor/patches";
+import { CROP_PIXELS, type Corners, type Crop, type Pixels } from "../src/predictor/prompt";
+import type { Click } from "../src/predictor/readings";
+
+export interface Place {
+  offset: number;
+  type: "uint8" | "int8" | "float32";
+  shape: number[];
+}
+
+interface Call {
+  network: "first" | "correcting";
+  crops: Place;
+  prior?: Place;
+  logits: Place;
+  scores: Place;
+  /** Logits of the same model computed in float. */
+  plain: Place;
+}
+
+interface Stored {
+  photographs: { name: string; width: number; height: number; rgb: Place }[];
+  crops: { photograph: number; crop: Crop; pixels: Place }[];
+  sessions: {
+    photograph: number;
+    click?: Click;
+    box?: Corners;
+    mask?: Place;
+    clicks: Click[];
+    within: Corners | null;
+    calls: Call[];
+    answers: { crop: Crop; score: number; logits: Place; mask: Place }[];
+  }[];
+  pastes: { height: number; width: number; crop: Crop; logits: Place; picture: Place }[];
+  lookups: { height: number; width: number; crop: Crop; mask: Place; values: Place }[];
+}
+
+const folder = new URL("vectors/", import.meta.url);
+export const vectors = JSON.parse(readFileSync(new URL("vectors.json", folder), "utf8")) as Stored;
+const blob = readFileSync(new URL("vectors.bin", folder));
+
+function at<T>(
+  { offset, shape }: Place,
+  Type: { new (buffer: ArrayBuffer): T; readonly BYTES_PER_ELEMENT: number },
+): T {
+  const bytes = shape.reduce((a, b) => a * b, 1) * Type.BYTES_PER_ELEMENT;
+  return new Type(Uint8Array.from(blob.subarray(offset, offset + bytes)).buffer);
+}
+
+export const bytes = (place: Place): Uint8Array => at(place, Uint8Array);
+export const signed = (place: Place): Int8Array => at(place, Int8Array);
+export const floats = (place: Place): Float32Array => at(place, Float32Array);
+
+/** A photograph as the page has it. */
+export function photograph(number: number): Pixels {
+  const { width, height, rgb } = vectors.photographs[number]!;
+  const source = bytes(rgb);
+  const data = new Uint8Array(width * height * 4).fill(255);
+  for (let i = 0; i < width * height; i++) {
+    data.set(source.subarray(i * 3, i * 3 + 3), i * 4);
+  }
+  return { width, height, data };
+}
+
+/** The mask of a whole image. */
+export function mask(place: Place): Patch {
+  const [height, width] = place.shape as [number, number];
+  return { x: 0, y: 0, width, height, data: bytes(place) };
+}
+
+/** One of N×96×96×C as C planes. */
+export function planes<T extends Uint8Array | Int8Array>(pictures: T, number: number): T {
+  const channels = pictures.length % (3 * CROP_PIXELS) === 0 && pictures instanceof Uint8Array ? 3 : 2;
+  const from = number * CROP_PIXELS * channels;
+  const source = pictures.subarray(from, from + CROP_PIXELS * channels);
+  return pictures
+    .slice(0, CROP_PIXELS * channels)
+    .map((_, i) => source[(i % CROP_PIXELS) * channels + Math.floor(i / CROP_PIXELS)]!) as T;
+}
+
+/** The largest difference of two arrays. */
+export function apart(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  if (a.length !== b.length) return Infinity;
+  let most = 0;
+  for (let i = 0; i < a.length; i++) most = Math.max(most, Math.abs(a[i]! - b[i]!));
+  return most;
+}

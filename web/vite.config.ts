@@ -1,0 +1,18 @@
+import { defineConfig } from "vitest/config";
+import { finish } from "./plugins/finish";
+
+export default defineConfig({
+  // The page works in any folder of any host.
+  base: "./",
+  assetsInclude: ["**/*.onnx"],
+  build: {
+    outDir: "../src/picosam2/web",
+    emptyOutDir: true,
+    target: "es2022",
+    assetsInlineLimit: 0,
+  },
+  plugins: [finish()],
+  worker: { format: "es" },
+  server: { fs: { allow: [".."] } },
+  test: { include: ["tests/**/*.test.ts"], testTimeout: 60_000 },
+});
