@@ -34,8 +34,11 @@ def test_the_wheel_is_at_most_14_megabytes_and_holds_the_weights(built):
     for name in (
         "small/picosam2-int8.onnx", "small/picosam2-fp32.onnx", "small/picosam2.safetensors",
         "paper/picosam2-int8.onnx", "paper/picosam2.safetensors", "README.md",
+        "correcting/picosam2-int8.onnx",
     ):  # fmt: skip
         assert f"picosam2/weights/{name}" in names
+    # 3 MB that only training and exporting read.
+    assert "picosam2/weights/correcting/picosam2.safetensors" not in names
     assert "picosam2/py.typed" in names
     assert any(name.endswith("licenses/LICENSE") for name in names)
 
