@@ -154,7 +154,7 @@ def _jitter(run: dict[str, Any]) -> Table:
 
 def _clicks(run: dict[str, Any]) -> Table:
     """How many clicks an IoU takes, and how good masks are after so many."""
-    header = ["", *(f"NoC{goal}" for goal in NOC), *(f"{c} clicks" for c in CLICKS), "worse"]
+    header = ["", *(f"NoC{goal}" for goal in NOC), *map(_after, CLICKS), "worse"]
     rows = []
     for segmenter in run["segmenters"].values():
         found = segmenter["protocols"].get("noc", {}).get("clicks")
@@ -176,7 +176,7 @@ def _clicks(run: dict[str, Any]) -> Table:
 
 def _fixes(run: dict[str, Any]) -> Table:
     """What clicks on a damaged mask do."""
-    header = ["", "damaged", *(f"{c} clicks" for c in CLICKS), "worse"]
+    header = ["", "damaged", *map(_after, CLICKS), "worse"]
     rows = []
     for segmenter in run["segmenters"].values():
         found = segmenter["protocols"].get("mask_fix", {}).get("clicks")
@@ -186,6 +186,10 @@ def _fixes(run: dict[str, Any]) -> Table:
             rows.append([segmenter["title"], *curve, worse])
     title = f"{run['data']['folder']}: mIoU of damaged masks that are corrected by clicks"
     return Table(title, header, rows)
+
+
+def _after(count: int) -> str:
+    return "1 click" if count == 1 else f"{count} clicks"
 
 
 def count_objects(run: dict[str, Any]) -> int:
