@@ -276,7 +276,7 @@ def test_weights_engines_and_threads_that_are_not_there_are_told(options, words)
 
 def test_one_prompt_is_needed():
     assert_refused(run("segment", PHOTO), "--point")
-    assert_refused(run("segment", PHOTO, "--point", "1,1", "--box", "1,1,9,9"), "one prompt")
+    assert_refused(run("segment", PHOTO, "--point", "1,1", "--everything"), "one prompt")
 
 
 def test_a_200_megapixel_photograph_is_segmented(tmp_path):

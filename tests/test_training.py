@@ -449,7 +449,7 @@ def test_shards_train_as_the_folder_they_were_made_from(objects, example_shards)
         vars(make_batch(same, prompts, 32, SMALL.model)).values(),
         strict=True,
     ):
-        assert torch.equal(ours, theirs)
+        assert ours is theirs or torch.equal(ours, theirs)
 
 
 # What belongs to a pretrained encoder, and how long a run takes.
