@@ -37,8 +37,9 @@ def test_the_wheel_is_at_most_14_megabytes_and_holds_the_weights(built):
         "correcting/picosam2-int8.onnx",
     ):  # fmt: skip
         assert f"picosam2/weights/{name}" in names
-    # 3 MB that only training and exporting read.
-    assert "picosam2/weights/correcting/picosam2.safetensors" not in names
+    # 8 MB that training, exporting and comparing read.
+    for family in ("correcting", "paper"):
+        assert f"picosam2/weights/{family}/picosam2.safetensors" not in names
     assert "picosam2/py.typed" in names
     assert any(name.endswith("licenses/LICENSE") for name in names)
 

@@ -34,7 +34,8 @@ def _files(family: str) -> dict[str, list[Path]]:
 
 
 # The files of each name: of networks of the first look, and of those that correct.
-BUNDLED = {name: files for family in FAMILIES for name, files in _files(family).items()}
+# A wheel leaves out what only training and exporting read.
+BUNDLED = {n: files for family in FAMILIES for n, files in _files(family).items() if files}
 CORRECTING = _files(CORRECTING_MODEL)
 # From when there was one network.
 DEPRECATED = {"int8": DEFAULT_MODEL, "fp32": f"{DEFAULT_MODEL}-fp32"}
