@@ -85,6 +85,8 @@ export class Session {
   private tail: Promise<void> = Promise.resolve();
   private saves = 0;
   private opening = 0;
+  /** What the preview is the answer to. */
+  private previewed: { readonly click: Click; readonly place: Patch | Photograph } | null = null;
 
   constructor(
     private readonly client: Client,
@@ -178,8 +180,11 @@ export class Session {
     const place = this.placeOf();
     if (!place || this.view.busy || (!positive && !this.active)) return this.leave();
     this.previews.run(async () => {
-      const [preview] = await this.answer({ x, y, positive }, 1);
-      if (preview && this.placeOf() === place) this.set({ preview });
+      const click = { x, y, positive };
+      const [preview] = await this.answer(click, 1, this.active);
+      if (!preview || this.placeOf() !== place) return;
+      this.previewed = { click, place };
+      this.set({ preview });
     });
   }
 
@@ -191,12 +196,21 @@ export class Session {
 
   /** A click: on the object, or on what is not part of it. */
   click(x: number, y: number, positive: boolean): Promise<void> {
+    const click = { x, y, positive };
+    const shown = this.previewOf(click);
     return this.ask(async () => {
       const thing = this.active;
       if (!positive && !thing) return this.tell("click on the object first");
-      const click = { x, y, positive };
-      const candidates = await this.answer(click, CANDIDATES);
-      return this.answered(candidates, { clicks: [...(thing?.clicks ?? []), click] });
+      const said = { clicks: [...(thing?.clicks ?? []), click] };
+      const early = shown && shown.place === this.placeOf() ? [shown.preview] : null;
+      if (early) this.answered(early, said);
+      const candidates = await this.answer(click, CANDIDATES, thing);
+      if (!early) return this.answered(candidates, said);
+      // Not where the object was changed or undone meanwhile.
+      const now = this.active;
+      if (now && now.candidates[0] === early[0] && candidates.length) {
+        this.put(this.replaced({ ...now, candidates }), now.id);
+      }
     });
   }
 
@@ -359,8 +373,15 @@ export class Session {
     return thing ? maskOf(thing) : this.view.picture && this.photograph;
   }
 
-  private answer(click: Click, count: number): Promise<Candidate[]> {
-    const thing = this.active;
+  /** The preview where it is what a click asks for. */
+  private previewOf({ x, y, positive }: Click) {
+    const { preview } = this.view;
+    const click = this.previewed?.click;
+    const same = click?.x === x && click.y === y && click.positive === positive;
+    return preview?.mask.width && same ? { preview, place: this.previewed!.place } : null;
+  }
+
+  private answer(click: Click, count: number, thing: Thing | null): Promise<Candidate[]> {
     if (!thing) return this.client.ask({ kind: "look", first: { click }, count });
     const { mask, reading } = thing.candidates[thing.choice]!;
     const before = reading ?? { mask };
@@ -388,8 +409,12 @@ export class Session {
   }
 
   private change(thing: Thing): void {
-    const things = this.photograph!.things.map((one) => (one.id === thing.id ? thing : one));
-    this.commit(things, thing.id);
+    this.commit(this.replaced(thing), thing.id);
+  }
+
+  /** The photograph's objects with one of them as it is now. */
+  private replaced(thing: Thing): Thing[] {
+    return this.photograph!.things.map((one) => (one.id === thing.id ? thing : one));
   }
 
   private commit(things: readonly Thing[], active: number | null): void {
