@@ -58,6 +58,14 @@ interface History {
   future: Step[];
 }
 
+/** The preview that was asked for last. */
+interface Previewed {
+  readonly click: Click;
+  /** What it was asked about. */
+  readonly place: Patch | Photograph;
+  readonly answer: Promise<Candidate[]>;
+}
+
 const START: View = {
   photographs: [],
   current: 0,
@@ -85,8 +93,7 @@ export class Session {
   private tail: Promise<void> = Promise.resolve();
   private saves = 0;
   private opening = 0;
-  /** What the preview is the answer to. */
-  private previewed: { readonly click: Click; readonly place: Patch | Photograph } | null = null;
+  private previewed: Previewed | null = null;
 
   constructor(
     private readonly client: Client,
@@ -181,10 +188,10 @@ export class Session {
     if (!place || this.view.busy || (!positive && !this.active)) return this.leave();
     this.previews.run(async () => {
       const click = { x, y, positive };
-      const [preview] = await this.answer(click, 1, this.active);
-      if (!preview || this.placeOf() !== place) return;
-      this.previewed = { click, place };
-      this.set({ preview });
+      const answer = this.answer(click, 1, this.active);
+      this.previewed = { click, place, answer };
+      const [preview] = await answer;
+      if (preview && this.placeOf() === place) this.set({ preview });
     });
   }
 
@@ -202,10 +209,10 @@ export class Session {
       const thing = this.active;
       if (!positive && !thing) return this.tell("click on the object first");
       const said = { clicks: [...(thing?.clicks ?? []), click] };
-      const early = shown && shown.place === this.placeOf() ? [shown.preview] : null;
-      if (early) this.answered(early, said);
+      const early = shown && shown.place === this.placeOf() ? await shown.answer : [];
+      if (early.length) this.answered(early, said);
       const candidates = await this.answer(click, CANDIDATES, thing);
-      if (!early) return this.answered(candidates, said);
+      if (!early.length) return this.answered(candidates, said);
       // Not where the object was changed or undone meanwhile.
       const now = this.active;
       if (now && now.candidates[0] === early[0] && candidates.length) {
@@ -373,12 +380,11 @@ export class Session {
     return thing ? maskOf(thing) : this.view.picture && this.photograph;
   }
 
-  /** The preview where it is what a click asks for. */
-  private previewOf({ x, y, positive }: Click) {
-    const { preview } = this.view;
+  /** The preview, there or under way, where it is what a click asks for. */
+  private previewOf({ x, y, positive }: Click): Previewed | null {
     const click = this.previewed?.click;
     const same = click?.x === x && click.y === y && click.positive === positive;
-    return preview?.mask.width && same ? { preview, place: this.previewed!.place } : null;
+    return same ? this.previewed : null;
   }
 
   private answer(click: Click, count: number, thing: Thing | null): Promise<Candidate[]> {
