@@ -3,9 +3,12 @@ import { coco, expect, objects, open, settled, test } from "./page";
 test("everything by the keyboard", async ({ page }) => {
   await page.goto("/");
   await expect(page.getByRole("heading", { name: "PicoSAM2" })).toBeVisible();
-  const chooser = page.waitForEvent("filechooser");
-  await page.keyboard.press("o");
-  await (await chooser).setFiles("../src/picosam2/examples/images/coffee.jpg");
+  // Playwright may begin to wait for the dialog after the first key has opened it.
+  await expect(async () => {
+    const chooser = page.waitForEvent("filechooser", { timeout: 2000 });
+    await page.keyboard.press("o");
+    await (await chooser).setFiles("../src/picosam2/examples/images/coffee.jpg");
+  }).toPass();
   await settled(page);
 
   await page.keyboard.press("ArrowDown");

@@ -58,6 +58,14 @@ interface History {
   future: Step[];
 }
 
+/** The preview that was asked for last. */
+interface Previewed {
+  readonly click: Click;
+  /** What it was asked about. */
+  readonly place: Patch | Photograph;
+  readonly answer: Promise<Candidate[]>;
+}
+
 const START: View = {
   photographs: [],
   current: 0,
@@ -85,6 +93,7 @@ export class Session {
   private tail: Promise<void> = Promise.resolve();
   private saves = 0;
   private opening = 0;
+  private previewed: Previewed | null = null;
 
   constructor(
     private readonly client: Client,
@@ -178,7 +187,10 @@ export class Session {
     const place = this.placeOf();
     if (!place || this.view.busy || (!positive && !this.active)) return this.leave();
     this.previews.run(async () => {
-      const [preview] = await this.answer({ x, y, positive }, 1);
+      const click = { x, y, positive };
+      const answer = this.answer(click, 1, this.active);
+      this.previewed = { click, place, answer };
+      const [preview] = await answer;
       if (preview && this.placeOf() === place) this.set({ preview });
     });
   }
@@ -191,12 +203,21 @@ export class Session {
 
   /** A click: on the object, or on what is not part of it. */
   click(x: number, y: number, positive: boolean): Promise<void> {
+    const click = { x, y, positive };
+    const shown = this.previewOf(click);
     return this.ask(async () => {
       const thing = this.active;
       if (!positive && !thing) return this.tell("click on the object first");
-      const click = { x, y, positive };
-      const candidates = await this.answer(click, CANDIDATES);
-      return this.answered(candidates, { clicks: [...(thing?.clicks ?? []), click] });
+      const said = { clicks: [...(thing?.clicks ?? []), click] };
+      const early = shown && shown.place === this.placeOf() ? await shown.answer : [];
+      if (early.length) this.answered(early, said);
+      const candidates = await this.answer(click, CANDIDATES, thing);
+      if (!early.length) return this.answered(candidates, said);
+      // Not where the object was changed or undone meanwhile.
+      const now = this.active;
+      if (now && now.candidates[0] === early[0] && candidates.length) {
+        this.put(this.replaced({ ...now, candidates }), now.id);
+      }
     });
   }
 
@@ -359,8 +380,14 @@ export class Session {
     return thing ? maskOf(thing) : this.view.picture && this.photograph;
   }
 
-  private answer(click: Click, count: number): Promise<Candidate[]> {
-    const thing = this.active;
+  /** The preview, there or under way, where it is what a click asks for. */
+  private previewOf({ x, y, positive }: Click): Previewed | null {
+    const click = this.previewed?.click;
+    const same = click?.x === x && click.y === y && click.positive === positive;
+    return same ? this.previewed : null;
+  }
+
+  private answer(click: Click, count: number, thing: Thing | null): Promise<Candidate[]> {
     if (!thing) return this.client.ask({ kind: "look", first: { click }, count });
     const { mask, reading } = thing.candidates[thing.choice]!;
     const before = reading ?? { mask };
@@ -388,8 +415,12 @@ export class Session {
   }
 
   private change(thing: Thing): void {
-    const things = this.photograph!.things.map((one) => (one.id === thing.id ? thing : one));
-    this.commit(things, thing.id);
+    this.commit(this.replaced(thing), thing.id);
+  }
+
+  /** The photograph's objects with one of them as it is now. */
+  private replaced(thing: Thing): Thing[] {
+    return this.photograph!.things.map((one) => (one.id === thing.id ? thing : one));
   }
 
   private commit(things: readonly Thing[], active: number | null): void {

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Session } from "../state/session";
 import { Help } from "./help";
 import { useView } from "./hooks";
@@ -16,13 +16,13 @@ export function App({ session }: { session: Session }) {
   const stage = useRef<Stage | null>(null);
   const [help, setHelp] = useState(false);
 
-  useEffect(() => {
+  useLayoutEffect(() => {
     const made = new Stage(canvas.current!, session);
     stage.current = made;
     return () => made.end();
   }, [session]);
 
-  useEffect(() => {
+  useLayoutEffect(() => {
     const key = (event: KeyboardEvent) => {
       const page = { session, stage: stage.current!, open: () => files.current!.click(), setHelp };
       if (handleKey(event, page)) event.preventDefault();
