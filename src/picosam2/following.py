@@ -5,10 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-from scipy import ndimage
-
 State = Literal["found", "unsure", "lost"]
 
 
@@ -45,20 +41,3 @@ class Patience:
     def find(self) -> None:
         """The object was found again."""
         self.misses = 0
-
-
-def keep_touching(
-    logits: NDArray[np.float32], kept: NDArray[np.bool_] | tuple[slice, slice]
-) -> NDArray[np.float32]:
-    """Logits of the parts of a mask that touch a place; of all parts where none does.
-
-    Args:
-        logits: S×S float32, above 0 is object.
-        kept: the place: S×S bool, or slices of it.
-    """
-    labels, count = ndimage.label(logits > 0)
-    touching = np.unique(labels[kept])
-    if count < 2 or not touching.any():
-        return logits
-    others = (labels > 0) & ~np.isin(labels, touching)
-    return np.where(others, -np.abs(logits), logits)

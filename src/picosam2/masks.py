@@ -13,6 +13,31 @@ def mask_iou(predicted: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
     return float(np.count_nonzero(predicted & truth) / union) if union else 1.0
 
 
+def mask_extent(mask: NDArray[np.bool_]) -> tuple[int, int, int, int] | None:
+    """x0, y0, x1, y1 of a mask's pixels, x1 and y1 the far edges; None where it is empty."""
+    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    if not len(rows):
+        return None
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+
+
+def keep_touching(
+    logits: NDArray[np.float32], kept: NDArray[np.bool_] | tuple[slice, slice]
+) -> NDArray[np.float32]:
+    """Logits of the parts of a mask that touch a place; of all parts where none does.
+
+    Args:
+        logits: S×S float32, above 0 is object.
+        kept: the place: S×S bool, or slices of it.
+    """
+    labels, count = ndimage.label(logits > 0)
+    touching = np.unique(labels[kept])
+    if count < 2 or not touching.any():
+        return logits
+    others = (labels > 0) & ~np.isin(labels, touching)
+    return np.where(others, -np.abs(logits), logits)
+
+
 def extent_centre(mask: NDArray[np.bool_]) -> tuple[int, int]:
     """The pixel the paper's crop is centred on, as (x, y).
 
@@ -26,13 +51,15 @@ def extent_centre(mask: NDArray[np.bool_]) -> tuple[int, int]:
 
 
 def most_interior_pixel(mask: NDArray[np.bool_]) -> tuple[int, int]:
-    """The pixel farthest from the mask's edge, as (x, y); the first in row-major order.
+    """The pixel farthest from the edge of a mask that is not empty, as (x, y).
 
-    By the exact Euclidean distance transform; the image border counts as outside.
+    The first in row-major order. By the exact Euclidean distance transform; the image border
+    counts as outside.
     """
+    found = mask_extent(mask)
+    assert found is not None
     # Nothing beyond the ring around the mask's extent is nearer than the ring.
-    top, left = (int(np.flatnonzero(mask.any(axis=axis))[0]) for axis in (1, 0))
-    bottom, right = (int(np.flatnonzero(mask.any(axis=axis))[-1]) + 1 for axis in (1, 0))
+    left, top, right, bottom = found
     extent = np.pad(mask[top:bottom, left:right], 1)
     distance = ndimage.distance_transform_edt(extent)[1:-1, 1:-1]
     y, x = np.unravel_index(distance.argmax(), distance.shape)

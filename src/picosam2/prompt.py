@@ -20,6 +20,8 @@ CROP_SIZE = 96
 BOX_PADDING = 0.1
 # The logit of pixels that no crop has seen: a probability of 1e-14.
 OUTSIDE_LOGIT = -32.0
+# Logits of masks that were given as bool.
+GIVEN_LOGIT = 8.0
 # The share of a crop's side that narrowing leaves, before the region is moved into the frame.
 REGION_KEEP = 0.125
 _BLOCK_PIXELS = 2**22
@@ -53,6 +55,11 @@ class Crop:
     def top(self) -> float:
         """Y of the upper edge in pixels."""
         return self.y - self.side / 2
+
+    def within(self, outer: Crop, size: int) -> Crop:
+        """Where it lies in the pixels of another crop that is shown at size×size."""
+        scale = size / outer.side
+        return Crop((self.x - outer.left) * scale, (self.y - outer.top) * scale, self.side * scale)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from picosam2.data.rle import encode_window
 from picosam2.data.schema import Rle
-from picosam2.predictor.readings import Reading
+from picosam2.predictor.readings import Reading, extent
 from picosam2.predictor.scores import stability
 from picosam2.prompt import Crop, paste_mask
 
@@ -69,24 +69,17 @@ def make_candidate(
         offset: of SAM's stability score, in logits.
         window: where it lies in the image.
     """
-    mask = reading.logits > 0
-    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
-    if not len(rows):
-        return None
     x, y, *_ = window
     crop = Crop(reading.crop.x + x, reading.crop.y + y, reading.crop.side)
-    scale = crop.side / len(mask)
+    box = extent(replace(reading, crop=crop))
+    if box is None:
+        return None
     return Candidate(
         crop,
         np.rint(reading.logits * STEPS).clip(-128, 127).astype(np.int8),
         reading.score,
         stability(reading.logits, offset),
-        (
-            crop.left + columns[0] * scale,
-            crop.top + rows[0] * scale,
-            crop.left + (columns[-1] + 1) * scale,
-            crop.top + (rows[-1] + 1) * scale,
-        ),
+        box,
         (crop.x, crop.y),
         window,
     )

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from picosam2.camera.base import SETTLE_FRAMES
-from picosam2.following import Patience, State, keep_touching
+from picosam2.following import Patience, State
+from picosam2.masks import keep_touching, mask_extent
 from picosam2.predictor import PredictorConfig
 from picosam2.predictor.boxes import fit_to_box
 from picosam2.predictor.prompts import Box, Click, read_prompts
@@ -64,16 +65,17 @@ class Answer:
     @property
     def extent(self) -> Extent | None:
         """The mask's x0, y0, x1, y1 in pixels of the frame; None where it is empty."""
-        rows, columns = (np.flatnonzero((self.logits > 0).any(axis=axis)) for axis in (1, 0))
-        if not len(rows):
+        found = mask_extent(self.logits > 0)
+        if found is None:
             return None
+        x0, y0, x1, y1 = found
         across = self.region.width / self.logits.shape[1]
         down = self.region.height / self.logits.shape[0]
         return (
-            self.region.x + columns[0] * across,
-            self.region.y + rows[0] * down,
-            self.region.x + (columns[-1] + 1) * across,
-            self.region.y + (rows[-1] + 1) * down,
+            self.region.x + x0 * across,
+            self.region.y + y0 * down,
+            self.region.x + x1 * across,
+            self.region.y + y1 * down,
         )
 
 

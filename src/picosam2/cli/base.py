@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -151,6 +151,20 @@ def leaving_out(strict: bool) -> Iterator[Problems]:
         problems.say()
 
 
+def check_clicks(
+    points: Sequence[object], others: Sequence[object], boxes: Sequence[object], mask: Path | None
+) -> None:
+    """See that clicks say what object they are about.
+
+    Raises:
+        InputError: they do not.
+    """
+    if (points or others or mask) and len(boxes) > 1:
+        raise InputError("clicks are about one object: give one --box with them")
+    if others and not points and not boxes and mask is None:
+        raise InputError("--not alone does not say where the object is: give a --point too")
+
+
 strict_option = click.option(
     "--strict", is_flag=True, help="Refuse the first broken photograph or object."
 )
@@ -160,6 +174,30 @@ exif_option = click.option(
     default="auto",
     show_default=True,
     help="auto turns photographs that are annotated upright as EXIF says; ignore turns none.",
+)
+point_option = click.option(
+    "--point",
+    "points",
+    multiple=True,
+    callback=floats(2),
+    metavar="X,Y",
+    help="A click on the object, in pixels; again for further clicks on it.",
+)
+not_option = click.option(
+    "--not",
+    "others",
+    multiple=True,
+    callback=floats(2),
+    metavar="X,Y",
+    help="A click on what is not part of the object, after the clicks on it.",
+)
+boxes_option = click.option(
+    "--box",
+    "boxes",
+    multiple=True,
+    callback=floats(4),
+    metavar="X0,Y0,X1,Y1",
+    help="A box around an object; again for each further object. With clicks, one.",
 )
 range_option = click.option(
     "--range",

@@ -10,9 +10,12 @@ import click
 
 from picosam2.cli.base import (
     PATH,
+    boxes_option,
+    check_clicks,
     engine_option,
-    floats,
     leaving_out,
+    not_option,
+    point_option,
     range_option,
     say,
     strict_option,
@@ -31,33 +34,12 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("photos", type=PATH, nargs=-1, required=True, metavar="PHOTO|FOLDER|PATTERN...")
-@click.option(
-    "--point",
-    "points",
-    multiple=True,
-    callback=floats(2),
-    metavar="X,Y",
-    help="A click on the object, in pixels; again for further clicks on it.",
-)
-@click.option(
-    "--not",
-    "others",
-    multiple=True,
-    callback=floats(2),
-    metavar="X,Y",
-    help="A click on what is not part of the object, after the clicks on it.",
-)
+@point_option
+@not_option
 @click.option(
     "--mask", type=PATH, help="A mask of the object as a picture, which the clicks correct."
 )
-@click.option(
-    "--box",
-    "boxes",
-    multiple=True,
-    callback=floats(4),
-    metavar="X0,Y0,X1,Y1",
-    help="A box around an object; again for each further object. With clicks, one.",
-)
+@boxes_option
 @click.option(
     "--boxes",
     "box_file",
@@ -119,10 +101,7 @@ def segment(
             "give one prompt: --point X,Y (and more clicks), --box X0,Y0,X1,Y1 (one or more), "
             "--boxes FILE or --everything"
         )
-    if clicked and len(boxes) > 1:
-        raise InputError("clicks are about one object: give one --box with them")
-    if others and not points and not boxes and mask is None:
-        raise InputError("--not alone does not say where the object is: give a --point too")
+    check_clicks(points, others, boxes, mask)
     if everything and format_name == "cutout":
         raise InputError("--everything keeps no soft edges: give --format png, or boxes as prompts")
     from picosam2.formats.base import Target

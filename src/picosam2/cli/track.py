@@ -12,8 +12,11 @@ from picosam2.cli.base import (
     NATURAL,
     PATH,
     POSITIVE,
+    boxes_option,
+    check_clicks,
     engine_option,
-    floats,
+    not_option,
+    point_option,
     range_option,
     say,
     weights_option,
@@ -26,30 +29,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("video", metavar="VIDEO|FOLDER|CAMERA")
-@click.option(
-    "--point",
-    "points",
-    multiple=True,
-    callback=floats(2),
-    metavar="X,Y",
-    help="A click on the object, in pixels; again for further clicks on it.",
-)
-@click.option(
-    "--not",
-    "others",
-    multiple=True,
-    callback=floats(2),
-    metavar="X,Y",
-    help="A click on what is not part of the object.",
-)
-@click.option(
-    "--box",
-    "boxes",
-    multiple=True,
-    callback=floats(4),
-    metavar="X0,Y0,X1,Y1",
-    help="A box around an object; again for each further object. With clicks, one.",
-)
+@point_option
+@not_option
+@boxes_option
 @click.option(
     "--mask", type=PATH, help="A picture of masks: with a palette, each number is an object."
 )
@@ -132,10 +114,7 @@ def _read_prompts(
             "give one kind of prompt: --point X,Y (and more clicks), --box X0,Y0,X1,Y1 (one or "
             "more), --mask FILE or --prompts FILE"
         )
-    if clicked and len(boxes) > 1:
-        raise InputError("clicks are about one object: give one --box with them, or --prompts FILE")
-    if others and not points and not boxes:
-        raise InputError("--not alone does not say where the object is: give a --point too")
+    check_clicks(points, others, boxes, mask)
     if prompt_file is not None:
         return read_prompt_file(prompt_file)
     if mask is not None:

@@ -14,7 +14,7 @@ import numpy as np
 from picosam2.damage import damage_to
 from picosam2.evaluation.metrics import mean_interval
 from picosam2.evaluation.segmenter import Click, Interactive, Mask
-from picosam2.masks import mask_iou, most_interior_pixel, next_click
+from picosam2.masks import mask_extent, mask_iou, most_interior_pixel, next_click
 
 MOST_CLICKS = 20
 # So many are always given, so that there is a mean IoU after each of them.
@@ -68,12 +68,11 @@ def correct_until_good(
 
 def damage_object(truth: Mask, rng: np.random.Generator) -> Mask:
     """The mask of an object, moved, scaled, roughened, bitten and leaked."""
-    rows, columns = np.nonzero(truth)
-    height, width = np.ptp(rows) + 1, np.ptp(columns) + 1
-    window = (
-        slice(max(0, rows.min() - height), rows.max() + 1 + height),
-        slice(max(0, columns.min() - width), columns.max() + 1 + width),
-    )
+    found = mask_extent(truth)
+    assert found is not None
+    x0, y0, x1, y1 = found
+    height, width = y1 - y0, x1 - x0
+    window = (slice(max(0, y0 - height), y1 + height), slice(max(0, x0 - width), x1 + width))
     result = np.zeros_like(truth)
     result[window] = damage_to(truth[window], rng, *DAMAGED)
     return result

@@ -162,26 +162,28 @@ class PredictorSegmenter:
 
     def click(self, x: float, y: float) -> tuple[Mask, float]:
         """See ``Segmenter``."""
-        masks, scores, _ = self.predictor.predict([[x, y]], [1], multimask_output=False)
-        return masks[0].astype(bool, copy=False), float(scores[0])
+        return self._predict([[x, y]], [1])
 
     def box(self, corners: tuple[float, float, float, float]) -> tuple[Mask, float]:
         """See ``Segmenter``."""
-        masks, scores, _ = self.predictor.predict(box=corners, multimask_output=False)
-        return masks[0].astype(bool, copy=False), float(scores[0])
+        return self._predict(box=corners)
 
     def clicks(self, clicks: Sequence[Click]) -> tuple[Mask, float]:
         """See ``Interactive``."""
-        points, labels = as_prompt(clicks)
-        masks, scores, _ = self.predictor.predict(points, labels, multimask_output=False)
-        return masks[0].astype(bool, copy=False), float(scores[0])
+        return self._predict(*as_prompt(clicks))
 
     def correct(self, mask: Mask, clicks: Sequence[Click]) -> tuple[Mask, float]:
         """See ``Interactive``."""
-        points, labels = as_prompt(clicks)
-        masks, scores, _ = self.predictor.predict(
-            points, labels, mask_input=mask, multimask_output=False
-        )
+        return self._predict(*as_prompt(clicks), mask=mask)
+
+    def _predict(
+        self,
+        points: Any = None,
+        labels: Any = None,
+        box: Any = None,
+        mask: Mask | None = None,
+    ) -> tuple[Mask, float]:
+        masks, scores, _ = self.predictor.predict(points, labels, box, mask, multimask_output=False)
         return masks[0].astype(bool, copy=False), float(scores[0])
 
     def everything(self) -> list[Found]:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from picosam2.data.rle import decode_rle, rle_from_json
 from picosam2.errors import InputError
 from picosam2.evaluation.davis import boundary_f
-from picosam2.masks import mask_iou, most_interior_pixel
+from picosam2.masks import mask_extent, mask_iou, most_interior_pixel
 from picosam2.video.frames import Frames, open_frames
 
 VideoPrompt = Literal["mask", "click", "box"]
@@ -121,8 +121,7 @@ def make_prompt(mask: NDArray[np.bool_], kind: VideoPrompt) -> dict[str, Any]:
     if kind == "click":
         x, y = most_interior_pixel(mask)
         return {"points": [[x + 0.5, y + 0.5]]}
-    rows, columns = np.nonzero(mask)
-    return {"box": [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]}
+    return {"box": mask_extent(mask)}
 
 
 def follow(

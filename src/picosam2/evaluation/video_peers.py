@@ -12,6 +12,7 @@ from picosam2.errors import InputError
 from picosam2.evaluation.peers import open_segmenter
 from picosam2.evaluation.segmenter import Segmenter
 from picosam2.evaluation.video import Follows
+from picosam2.masks import mask_extent
 from picosam2.predictor import Predictor
 from picosam2.video import Tracker
 
@@ -66,9 +67,7 @@ class BoxFollows:
         return self._take(self.segmenter.box(self._box)[0])
 
     def _take(self, mask: Mask) -> Mask:
-        rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
-        if len(rows):
-            self._box = columns[0], rows[0], columns[-1] + 1, rows[-1] + 1
+        self._box = mask_extent(mask) or self._box
         return mask
 
 

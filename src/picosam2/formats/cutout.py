@@ -12,6 +12,7 @@ from PIL import Image
 from scipy import ndimage
 
 from picosam2.formats.base import Format, Found, Photograph
+from picosam2.masks import mask_extent
 from picosam2.output import save_png
 
 # Half the width of a soft edge, as a share of the photograph's longer side.
@@ -44,12 +45,13 @@ def cut_out(image: NDArray[np.uint8], logits: NDArray[np.float32]) -> Image.Imag
     """
     result = np.zeros((*logits.shape, 4), np.uint8)
     width = max(1.0, SOFTNESS * max(logits.shape))
-    rows, columns = (np.flatnonzero((logits > 0).any(axis=axis)) for axis in (1, 0))
-    if len(rows):
+    found = mask_extent(logits > 0)
+    if found is not None:
+        x0, y0, x1, y1 = found
         beyond = math.ceil(width) + 1
-        window = tuple(
-            slice(max(0, int(found[0]) - beyond), int(found[-1]) + 1 + beyond)
-            for found in (rows, columns)
+        window = (
+            slice(max(0, y0 - beyond), y1 + beyond),
+            slice(max(0, x0 - beyond), x1 + beyond),
         )
         alpha = _alpha(logits[window], width)
         result[window][..., :3] = np.where(alpha[..., None] > 0, image[window], 0)

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from picosam2.data.rle import check_rle, decode_rle
 from picosam2.data.schema import Rle
 from picosam2.errors import InputError
+from picosam2.masks import mask_extent
 
 if TYPE_CHECKING:
     from supervision import Detections
@@ -62,7 +63,7 @@ def to_supervision(
         return Detections.empty()
     stack = stack[kept]
     return Detections(
-        xyxy=np.array([_extent(mask) for mask in stack], np.float32),
+        xyxy=np.array([mask_extent(mask) for mask in stack], np.float32),
         mask=stack,
         confidence=None if confidence is None else confidence[kept],
         class_id=None if classes is None else classes[kept],
@@ -102,8 +103,3 @@ def _record(item: Any) -> tuple[NDArray[np.bool_], float, int | None]:
         return decode_rle(rle), float(score), category
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(f"not a record with a mask and a score: {error}") from None
-
-
-def _extent(mask: NDArray[np.bool_]) -> tuple[int, int, int, int]:
-    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
-    return columns[0], rows[0], columns[-1] + 1, rows[-1] + 1

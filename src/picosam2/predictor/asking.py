@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from picosam2.errors import InputError
 from picosam2.predictor.config import PredictorConfig
 from picosam2.predictor.corrections import (
-    Before,
     correction_crops,
     obey,
     prior_in,
@@ -20,7 +19,7 @@ from picosam2.predictor.corrections import (
 )
 from picosam2.predictor.looks import by_score, choose, first_crops, one_component, second_crops
 from picosam2.predictor.prompts import Box, Click, GivenMask, Prompt
-from picosam2.predictor.readings import Reading, different, read_box, read_click
+from picosam2.predictor.readings import Before, Reading, different, read_box, read_click
 from picosam2.predictor.scores import ScoreModel
 from picosam2.prompt import Crop, cut
 from picosam2.runtime import Corrector, Runtime
@@ -124,11 +123,11 @@ class Asking:
             for row in unfinished:
                 prompt, (before, done) = prompts[row], befores[row]
                 done = len(prompt.clicks) if isinstance(before, GivenMask) else done + 1
-                befores[row] = before, done
                 wanted = count if done == len(prompt.clicks) else 1
                 stage.append(Stage(prompt, before, done, wanted))
-            for row, (best, *others) in zip(unfinished, self._read_corrections(stage), strict=True):
-                prompt, (_, done) = prompts[row], befores[row]
+            answers = self._read_corrections(stage)
+            for row, at, (best, *others) in zip(unfinished, stage, answers, strict=True):
+                prompt, done = at.prompt, at.done
                 if not isinstance(prompt.first, GivenMask):
                     self._take((prompt.first, prompt.clicks[:done]), best)
                 befores[row] = best, done

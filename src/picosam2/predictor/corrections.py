@@ -16,17 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from picosam2.masks import mask_extent
 from picosam2.predictor.boxes import box_bounds
 from picosam2.predictor.config import PredictorConfig
 from picosam2.predictor.prior import CLICK_RADIUS, make_prior
 from picosam2.predictor.prompts import Click, GivenMask, Prompt
-from picosam2.predictor.readings import Extent, Merge, Reading, extent
+from picosam2.predictor.readings import Before, Extent, Merge, Reading, extent
 from picosam2.prompt import CROP_SIZE, Crop, click_crops, look_up, paste_mask
 
 # Logits that a click's surroundings get where the network does not obey it.
 SURE = 4.0
-
-Before = Reading | GivenMask
 
 
 def correction_crops(
@@ -78,13 +77,7 @@ def mask_in(before: Before, crop: Crop, size: tuple[int, int]) -> NDArray[np.boo
     """The mask before, in the pixels of a crop: 96×96 bool."""
     if isinstance(before, GivenMask):
         return look_up(before.picture, crop, size) > 0
-    scale = CROP_SIZE / crop.side
-    place = Crop(
-        (before.crop.x - crop.left) * scale,
-        (before.crop.y - crop.top) * scale,
-        before.crop.side * scale,
-    )
-    return paste_mask(before.logits, place, (CROP_SIZE, CROP_SIZE))
+    return paste_mask(before.logits, before.crop.within(crop, CROP_SIZE), (CROP_SIZE, CROP_SIZE))
 
 
 def read_correction(
@@ -136,24 +129,18 @@ def obey(logits: NDArray[np.float32], crop: Crop, clicks: Sequence[Click]) -> ND
     # A pixel of the image may be wider than the disc.
     radius = max(CLICK_RADIUS, 1.5 * size / crop.side)
     rows, columns = np.indices(logits.shape) + 0.5
-    places = [(*in_crop(click, crop, size), click.positive) for click in clicks]
-    for x, y, positive in places:
-        row, column = math.floor(y), math.floor(x)
-        if not (0 <= row < size and 0 <= column < size) or (result[row, column] > 0) == positive:
+    cells = [(click, _cell(click, crop, size)) for click in clicks]
+    for click, cell in cells:
+        if cell is None or (result[cell] > 0) == click.positive:
             continue
+        x, y = in_crop(click, crop, size)
         disc = (columns - x) ** 2 + (rows - y) ** 2 <= radius**2
-        if not positive:
+        if not click.positive:
             labels, _ = ndimage.label(result > 0)
-            part = labels == labels[row, column]
-            if not any(
-                other
-                and 0 <= math.floor(v) < size
-                and 0 <= math.floor(u) < size
-                and part[math.floor(v), math.floor(u)]
-                for u, v, other in places
-            ):
+            part = labels == labels[cell]
+            if not any(other.positive and place and part[place] for other, place in cells):
                 disc |= part
-        result[disc] = np.abs(result[disc]).clip(SURE) * (1 if positive else -1)
+        result[disc] = np.abs(result[disc]).clip(SURE) * (1 if click.positive else -1)
     return result
 
 
@@ -178,11 +165,11 @@ def merge(
     ):
         labels, _ = ndimage.label(changed)
         for click in clicks:
-            x, y = (math.floor(value) for value in in_crop(click, crop, len(before)))
-            if click.positive != positive or not (0 <= y < len(before) and 0 <= x < len(before)):
-                continue
-            around = labels[max(0, y - 1) : y + 2, max(0, x - 1) : x + 2]
-            result |= np.isin(labels, around[around > 0])
+            cell = _cell(click, crop, len(before))
+            if click.positive == positive and cell:
+                row, column = cell
+                around = labels[max(0, row - 1) : row + 2, max(0, column - 1) : column + 2]
+                result |= np.isin(labels, around[around > 0])
     return added, removed
 
 
@@ -190,6 +177,13 @@ def in_crop(click: Click, crop: Crop, size: int) -> tuple[float, float]:
     """X and y of a click in the pixels of a crop shown at size×size."""
     scale = size / crop.side
     return (click.x - crop.left) * scale, (click.y - crop.top) * scale
+
+
+def _cell(click: Click, crop: Crop, size: int) -> tuple[int, int] | None:
+    """Row and column of a click in a crop shown at size×size; None beside it."""
+    x, y = in_crop(click, crop, size)
+    row, column = math.floor(y), math.floor(x)
+    return (row, column) if 0 <= row < size and 0 <= column < size else None
 
 
 def _inside(click: Click, bounds: Sequence[float]) -> bool:
@@ -202,15 +196,9 @@ def extent_of(before: Before, size: tuple[int, int]) -> Extent | None:
     """x0, y0, x1, y1 of a mask in the pixels of an H×W image; None where it is empty."""
     if isinstance(before, Reading):
         return extent(before)
-    mask = before
-    on = mask.picture if mask.is_final else mask.picture > 0
-    rows, columns = (np.flatnonzero(on.any(axis=axis)) for axis in (1, 0))
-    if not len(rows):
+    found = mask_extent(before.picture > 0)
+    if found is None:
         return None
-    down, across = (full / n for full, n in zip(size, on.shape, strict=True))
-    return (
-        columns[0] * across,
-        rows[0] * down,
-        (columns[-1] + 1) * across,
-        (rows[-1] + 1) * down,
-    )
+    x0, y0, x1, y1 = found
+    down, across = (full / n for full, n in zip(size, before.picture.shape, strict=True))
+    return x0 * across, y0 * down, x1 * across, y1 * down

@@ -14,14 +14,12 @@ from scipy import ndimage
 from picosam2.data.rle import encode_mask, rle_json
 from picosam2.errors import InputError
 from picosam2.predictor.boxes import keep_within
-from picosam2.predictor.prompts import LOW_RESOLUTION, Click
-from picosam2.predictor.readings import Merge, Reading
-from picosam2.prompt import OUTSIDE_LOGIT, paste, paste_mask
+from picosam2.predictor.prompts import LOW_RESOLUTION, Click, GivenMask
+from picosam2.predictor.readings import Before, Merge, Reading
+from picosam2.prompt import GIVEN_LOGIT, OUTSIDE_LOGIT, paste, paste_mask
 
 # Masks and logits of one call take at most this many bytes.
 MAX_BYTES = 256_000_000
-# Logits of masks that were given as bool.
-SURE = 8.0
 
 Answer = tuple[NDArray[np.bool_] | NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
 
@@ -74,14 +72,17 @@ def draw(
     return masks, scores, logits
 
 
-def draw_mask(reading: Reading, size: tuple[int, int], out: NDArray[np.bool_]) -> None:
+def draw_mask(reading: Before, size: tuple[int, int], out: NDArray[np.bool_]) -> None:
     """Draw a reading's mask of the image.
 
     Args:
-        reading: what was answered.
+        reading: what was answered; or a mask that was given, H×W bool.
         size: H, W of the image in pixels.
         out: H×W bool.
     """
+    if isinstance(reading, GivenMask):
+        np.copyto(out, reading.picture)
+        return
     if reading.merge is None:
         paste_mask(reading.logits, reading.crop, size, out=out)
     else:
@@ -95,14 +96,17 @@ def draw_mask(reading: Reading, size: tuple[int, int], out: NDArray[np.bool_]) -
         out[row, column] = positive
 
 
-def draw_logits(reading: Reading, size: tuple[int, int], out: NDArray[np.float32]) -> None:
+def draw_logits(reading: Before, size: tuple[int, int], out: NDArray[np.float32]) -> None:
     """Draw a reading's logits of the image.
 
     Args:
-        reading: what was answered.
+        reading: what was answered; or a mask that was given, h×w bool.
         size: H, W of the image in pixels.
         out: h×w float32, of the whole image.
     """
+    if isinstance(reading, GivenMask):
+        np.copyto(out, given_logits(reading.picture > 0))
+        return
     if reading.merge is None:
         paste(reading.logits, reading.crop, size, out.shape, out=out)
     else:
@@ -111,7 +115,7 @@ def draw_logits(reading: Reading, size: tuple[int, int], out: NDArray[np.float32
             shares = np.asarray(
                 Image.fromarray(shares).resize(out.shape[::-1], Image.Resampling.BOX)
             )
-        np.copyto(out, SURE * (2 * shares - 1))
+        np.copyto(out, GIVEN_LOGIT * (2 * shares - 1))
         for values, sign in zip(_changes(reading, reading.merge), (1, -1), strict=True):
             change = paste(values, reading.crop, size, out.shape)
             np.copyto(out, sign * change, where=change > 0)
@@ -120,7 +124,12 @@ def draw_logits(reading: Reading, size: tuple[int, int], out: NDArray[np.float32
     if out.shape == size:
         for row, column, positive in _clicked(reading.clicks):
             if (out[row, column] > 0) != positive:
-                out[row, column] = SURE if positive else -SURE
+                out[row, column] = GIVEN_LOGIT if positive else -GIVEN_LOGIT
+
+
+def given_logits(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Logits of a mask that is known without them."""
+    return np.where(mask, np.float32(GIVEN_LOGIT), np.float32(-GIVEN_LOGIT))
 
 
 def _changes(reading: Reading, merge: Merge) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -6,9 +6,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
-from picosam2.masks import mask_iou
+from picosam2.masks import keep_touching, mask_extent, mask_iou
 from picosam2.predictor.boxes import BoxConfig, box_bounds, fit_to_box, in_crop
 from picosam2.predictor.prompts import Click, GivenMask
 from picosam2.predictor.scores import ScoreModel, box_evidence, click_evidence, crop_border
@@ -57,6 +56,10 @@ class Reading:
     merge: Merge | None = None
 
 
+# The mask before a correction.
+Before = Reading | GivenMask
+
+
 def read_click(crop: Crop, logits: NDArray[np.float32], score: float, model: ScoreModel) -> Reading:
     """The network's answer to a crop around a click.
 
@@ -103,9 +106,8 @@ def keep_component(reading: Reading, x: float, y: float) -> Reading:
     row = int((y - reading.crop.top) * size / reading.crop.side)
     if not (0 <= row < size and 0 <= column < size) or logits[row, column] <= 0:
         return reading
-    labels, _ = ndimage.label(logits > 0)
-    others = (labels > 0) & (labels != labels[row, column])
-    return replace(reading, logits=np.where(others, -np.abs(logits), logits))
+    here = (slice(row, row + 1), slice(column, column + 1))
+    return replace(reading, logits=keep_touching(logits, here))
 
 
 def different(readings: list[Reading], count: int) -> list[Reading]:
@@ -121,13 +123,8 @@ def _overlap(a: Reading, b: Reading) -> float:
     """IoU of two readings, on the pixels of the larger crop."""
     small, large = sorted((a, b), key=lambda r: r.crop.side)
     size = len(large.logits)
-    scale = size / large.crop.side
-    crop = Crop(
-        (small.crop.x - large.crop.left) * scale,
-        (small.crop.y - large.crop.top) * scale,
-        small.crop.side * scale,
-    )
-    return mask_iou(paste_mask(small.logits, crop, (size, size)), large.logits > 0)
+    shown = paste_mask(small.logits, small.crop.within(large.crop, size), (size, size))
+    return mask_iou(shown, large.logits > 0)
 
 
 def is_cut(reading: Reading) -> bool:
@@ -142,15 +139,16 @@ def has_outline(reading: Reading) -> bool:
 
 def extent(reading: Reading) -> Extent | None:
     """x0, y0, x1, y1 of a mask in the image's pixels; None where it is empty."""
-    rows, columns = (np.flatnonzero((reading.logits > 0).any(axis=axis)) for axis in (1, 0))
-    if not len(rows):
+    found = mask_extent(reading.logits > 0)
+    if found is None:
         return None
+    x0, y0, x1, y1 = found
     crop, scale = reading.crop, reading.crop.side / len(reading.logits)
     return (
-        crop.left + columns[0] * scale,
-        crop.top + rows[0] * scale,
-        crop.left + (columns[-1] + 1) * scale,
-        crop.top + (rows[-1] + 1) * scale,
+        crop.left + x0 * scale,
+        crop.top + y0 * scale,
+        crop.left + x1 * scale,
+        crop.top + y1 * scale,
     )
 
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from picosam2.damage import Damage
+from picosam2.masks import keep_touching
 from picosam2.model import ModelConfig, PicoSAM2
 from picosam2.predictor.prior import draw_click
 from picosam2.training.crops import Batch, make_batch
@@ -27,7 +28,7 @@ from picosam2.training.sampler import Prompts, SamplerConfig, draw_prompts, log_
 
 FIRST_LOOK, OWN, DAMAGED, MOVED = range(4)
 # How often a crop begins with each of them.
-SHARES = (0.42, 0.08, 0.28, 0.22)
+SHARES = (0.34, 0.08, 0.32, 0.26)
 # How often a batch has that many rounds of its own answers.
 ROUNDS = (0.25, 0.3, 0.25, 0.2)
 # The crop's side, as a multiple of the object's longer side; how far it lies off the object's
@@ -182,10 +183,14 @@ def _begin(
     step = prompts.side / size
     moved = (inverse @ (beginnings.click - prompts.centre)[..., None])[..., 0]
     clicks = moved / step[:, None] + size / 2
+    middle = (slice(size // 2, size // 2 + 1),) * 2
     looked = np.flatnonzero(kind == FIRST_LOOK)
     if len(looked):
-        looks = Prompts(*(values[looked] for values in vars(prompts).values()))
-        looks = replace(looks, centre=beginnings.click[looked], side=beginnings.first_side[looked])
+        looks = replace(
+            prompts.rows(looked),
+            centre=beginnings.click[looked],
+            side=beginnings.first_side[looked],
+        )
         images = make_batch(objects, looks, size, model).images
         answers = _answer(first_look, images)[:, 0].cpu().numpy()
         for row, look, answer in zip(looked.tolist(), looks.side / size, answers, strict=True):
@@ -197,7 +202,7 @@ def _begin(
             matrix[:, 2] += 0.5 * scale - 0.5
             flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
             warped = cv2.warpAffine(
-                _component(answer), matrix, (size, size), flags=flags, borderValue=-1.0
+                keep_touching(answer, middle), matrix, (size, size), flags=flags, borderValue=-1.0
             )
             prior[row, 0] = np.where(warped > 0, 1, -1)
     for row, rng in enumerate(generators):
@@ -218,7 +223,7 @@ def _move(
     model: ModelConfig,
 ) -> Batch:
     """Another frame of each of these crops' videos."""
-    prompts = Prompts(*(values[rows] for values in vars(beginnings.prompts).values()))
+    prompts = beginnings.prompts.rows(rows)
     drawn = np.array([generators[row].normal(size=4) for row in rows])
     extent = objects.extent[prompts.index]
     longer = (extent[:, 2:] - extent[:, :2]).max(axis=1, keepdims=True)
@@ -244,16 +249,6 @@ def _begin_video(
             Damage.draw(rng).apply(truth, rng.uniform(0, MOST_OF_FRAME)) if truth.any() else truth
         )
         prior[row, 0] = np.where(mask, 1, -1)
-
-
-def _component(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Logits of the part of a mask that is connected to the centre, as the predictor takes it."""
-    middle = len(logits) // 2
-    if logits[middle, middle] <= 0:
-        return logits
-    _, labels = cv2.connectedComponents((logits > 0).astype(np.uint8), connectivity=4)
-    others = (labels > 0) & (labels != labels[middle, middle])
-    return np.where(others, -np.abs(logits), logits)
 
 
 def _add_click(prior: NDArray[np.int8], truth: NDArray[np.bool_], rng: np.random.Generator) -> None:

@@ -70,7 +70,11 @@ class Prompts:
 
     def part(self, rank: int, world_size: int) -> Prompts:
         """The share of one of ``world_size`` equal processes."""
-        return Prompts(*(a[rank::world_size] for a in vars(self).values()))
+        return self.rows(slice(rank, None, world_size))
+
+    def rows(self, index: NDArray[np.intp] | slice) -> Prompts:
+        """Some of them."""
+        return Prompts(*(a[index] for a in vars(self).values()))
 
 
 def draw_prompts(

@@ -10,15 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from picosam2.following import Patience, State
-from picosam2.predictor.corrections import Before, extent_of, mask_in
+from picosam2.predictor.corrections import extent_of, mask_in
+from picosam2.predictor.drawing import given_logits
 from picosam2.predictor.prior import make_prior
-from picosam2.predictor.readings import Extent, Reading
+from picosam2.predictor.readings import Before, Extent, Reading
 from picosam2.prompt import CROP_SIZE, Crop, cut
 from picosam2.video.colours import Colours
 from picosam2.video.config import TrackerConfig
-
-# A mask that was given is believed: its logits.
-GIVEN_LOGIT = 8.0
 
 
 @dataclass(frozen=True)
@@ -86,8 +84,7 @@ class Follower:
         self._patience.find()
         crop = self._around(found, np.zeros(2))
         mask = mask_in(known, crop, self._size)
-        logits = np.where(mask, np.float32(GIVEN_LOGIT), np.float32(-GIVEN_LOGIT))
-        self.colours = Colours.of(cut(frame, crop), logits)
+        self.colours = Colours.of(cut(frame, crop), given_logits(mask))
 
     @property
     def state(self) -> State:
@@ -165,16 +162,17 @@ class Follower:
         alike = 1.0 if self.colours is None else self.colours.likeness(colours)
         return reading, alike, colours
 
-    def _around(self, found: Extent, motion: NDArray[np.float64]) -> Crop:
+    def _side(self, found: Extent) -> float:
         x0, y0, x1, y1 = found
+        return max(self.config.min_side, self.config.margin * max(x1 - x0, y1 - y0))
+
+    def _around(self, found: Extent, motion: NDArray[np.float64]) -> Crop:
         x, y = _centre(found) + motion
-        side = max(self.config.min_side, self.config.margin * max(x1 - x0, y1 - y0))
-        return Crop(float(x), float(y), side)
+        return Crop(float(x), float(y), self._side(found))
 
     def _search(self) -> list[Crop]:
         """Where it was last, and a few of the places around it and in the frame, in turns."""
-        x0, y0, x1, y1 = self.last
-        side = max(self.config.min_side, self.config.margin * max(x1 - x0, y1 - y0))
+        side = self._side(self.last)
         height, width = self._size
         x, y = _centre(self.last)
         crops = [Crop(float(np.clip(x, 0, width)), float(np.clip(y, 0, height)), side)]

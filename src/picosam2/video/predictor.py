@@ -15,17 +15,15 @@ from picosam2.data.rle import decode_rle, encode_mask
 from picosam2.data.schema import Rle
 from picosam2.errors import InputError
 from picosam2.predictor import Predictor
+from picosam2.predictor.drawing import given_logits
 from picosam2.predictor.prompts import GivenMask
-from picosam2.predictor.readings import Reading
+from picosam2.predictor.readings import Before
 from picosam2.predictor.sharing import ONE_BLAS_THREAD
 from picosam2.video.config import TrackerConfig
 from picosam2.video.follower import Follower
 from picosam2.video.frames import Frames, open_frames
 from picosam2.video.tracker import Tracker, draw_object_logits
 from picosam2.weights import CORRECTING_MODEL, DEFAULT_MODEL
-
-# Logits of masks, which are kept without them.
-LOGIT = 8.0
 
 
 @dataclass
@@ -344,7 +342,7 @@ class VideoPredictor:
         for name in state.obj_ids:
             rle = state.masks.get(name, {}).get(frame_idx)
             masks.append(np.zeros(state.frames.size, bool) if rle is None else decode_rle(rle))
-        return frame_idx, state.obj_ids, _logits(masks)
+        return frame_idx, state.obj_ids, given_logits(np.stack(masks)[:, None])
 
     def _step(
         self,
@@ -352,14 +350,10 @@ class VideoPredictor:
         followers: dict[int, Follower],
         number: int,
         image: NDArray[np.uint8],
-    ) -> dict[int, Reading | GivenMask | None]:
+    ) -> dict[int, Before | None]:
         """One frame of all objects."""
-        looks = {name: follower.looks(image) for name, follower in followers.items()}
-        said = iter(self.tracker.look([look for group in looks.values() for look in group]))
-        readings: dict[int, Reading | GivenMask | None] = dict.fromkeys(state.obj_ids)
-        for name, group in looks.items():
-            answers = [next(said) for _ in group]
-            readings[name] = followers[name].take(group, answers)
+        readings: dict[int, Before | None] = dict.fromkeys(state.obj_ids)
+        readings |= self.tracker.step(followers, image)
         for name, prompts in state.prompts.items():
             if number not in prompts:
                 continue
@@ -370,9 +364,3 @@ class VideoPredictor:
             else:
                 followers[name] = Follower(image, mask, 1.0, self.tracker.config)
         return readings
-
-
-def _logits(masks: list[NDArray[np.bool_]]) -> NDArray[np.float32]:
-    """N×1×H×W."""
-    stacked = np.stack(masks)[:, None]
-    return np.where(stacked, np.float32(LOGIT), np.float32(-LOGIT))

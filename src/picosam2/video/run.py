@@ -99,9 +99,7 @@ def track_video(
         InputError: the video, a prompt or an output is bad.
     """
     frames = open_frames(video, value_range)
-    predictor = VideoPredictor.from_pretrained(
-        tools["weights"], engine=tools["engine"], threads=tools["threads"]
-    )
+    predictor = VideoPredictor.from_pretrained(**tools)
     state = VideoState(frames)
     for prompt in prompts:
         _say_what(predictor, state, prompt)
@@ -212,7 +210,7 @@ def track_camera(
     Args:
         device: as ``/dev/video0``.
         prompts: about the first frame.
-        outputs: of these, masks and JSON.
+        outputs: of these, the overlay.
         limit: frames.
         tools: of ``Predictor.from_pretrained``.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from picosam2.predictor import Predictor
 from picosam2.predictor.asking import Asking
 from picosam2.predictor.drawing import draw_logits, draw_mask
 from picosam2.predictor.prompts import GivenMask, read_prompts
-from picosam2.predictor.readings import Reading
+from picosam2.predictor.readings import Before, Reading
 from picosam2.predictor.sharing import ONE_BLAS_THREAD
 from picosam2.prompt import OUTSIDE_LOGIT
 from picosam2.video.config import TrackerConfig
@@ -92,7 +92,7 @@ class Tracker:
         self.predictor = predictor
         self.config = config or TrackerConfig()
         self._followers: dict[int, Follower] = {}
-        self._readings: dict[int, Reading | GivenMask | None] = {}
+        self._readings: dict[int, Before | None] = {}
         self._size: tuple[int, int] | None = None
         self._number = 0
         self._ids = 0
@@ -185,8 +185,7 @@ class Tracker:
         pixels = self._check(frame)
         before = self._readings[object_id]
         if points is not None and box is None and mask is None and before is not None:
-            logits = np.empty(pixels.shape[:2], np.float32)
-            mask = _as_mask(before, logits)
+            (mask,) = draw_objects([before], (pixels.shape[0], pixels.shape[1]))
         known, score = self._prompted(pixels, points, labels, box, mask)
         self._followers[object_id].correct(pixels, known, score)
         self._readings[object_id] = known
@@ -217,12 +216,24 @@ class Tracker:
         pixels = self._check(frame)
         self._number += 1
         with ONE_BLAS_THREAD:
-            looks = {name: follower.looks(pixels) for name, follower in self._followers.items()}
-            seen = iter(self.look([look for group in looks.values() for look in group]))
-            for name, group in looks.items():
-                answers = [next(seen) for _ in group]
-                self._readings[name] = self._followers[name].take(group, answers)
+            self._readings = dict(self.step(self._followers, pixels))
             return self.answer(time)
+
+    def step(
+        self, followers: Mapping[int, Follower], pixels: NDArray[np.uint8]
+    ) -> dict[int, Reading | None]:
+        """What is seen of each object in the next frame; None where it is lost.
+
+        Args:
+            followers: of the objects.
+            pixels: H×W×3 uint8.
+        """
+        looks = {name: follower.looks(pixels) for name, follower in followers.items()}
+        seen = iter(self._look([look for group in looks.values() for look in group]))
+        return {
+            name: followers[name].take(group, [next(seen) for _ in group])
+            for name, group in looks.items()
+        }
 
     def _check(self, frame: NDArray[Any]) -> NDArray[np.uint8]:
         if not isinstance(frame, np.ndarray):
@@ -251,7 +262,7 @@ class Tracker:
         labels: ArrayLike | None,
         box: ArrayLike | None,
         mask: ArrayLike | None,
-    ) -> tuple[Reading | GivenMask, float]:
+    ) -> tuple[Before, float]:
         """The mask that a prompt says, and its predicted IoU; a mask is taken as it is."""
         prompts = read_prompts(points, labels, box, mask, True, pixels.shape[:2])
         if len(prompts) != 1:
@@ -267,7 +278,7 @@ class Tracker:
             ((reading, *_),) = asking.answer([prompt], 1)
         return reading, reading.score
 
-    def look(self, looks: Sequence[Look]) -> list[Seen]:
+    def _look(self, looks: Sequence[Look]) -> list[Seen]:
         """What the networks say, asked in one batch each."""
         if not looks:
             return []
@@ -308,7 +319,7 @@ class Tracker:
 
 
 def draw_objects(
-    readings: Sequence[Reading | GivenMask | None], size: tuple[int, int]
+    readings: Sequence[Before | None], size: tuple[int, int]
 ) -> list[NDArray[np.bool_]]:
     """The masks of several objects, H×W bool each, as ``draw_object_logits`` says.
 
@@ -321,16 +332,14 @@ def draw_objects(
     masks = []
     for reading in readings:
         mask = np.zeros(size, bool)
-        if isinstance(reading, GivenMask):
-            np.copyto(mask, reading.picture)
-        elif reading is not None:
+        if reading is not None:
             draw_mask(reading, size, mask)
         masks.append(mask)
     return masks
 
 
 def draw_object_logits(
-    readings: Sequence[Reading | GivenMask | None], size: tuple[int, int]
+    readings: Sequence[Before | None], size: tuple[int, int]
 ) -> NDArray[np.float32]:
     """Logits of several objects: a pixel belongs to the one that is surest of it.
 
@@ -344,21 +353,9 @@ def draw_object_logits(
     logits = np.full((len(readings), *size), OUTSIDE_LOGIT, np.float32)
     for row, reading in enumerate(readings):
         if reading is not None:
-            _draw(reading, logits[row])
+            draw_logits(reading, size, logits[row])
     if len(readings) > 1:
         best = logits.argmax(axis=0)
         for row, values in enumerate(logits):
             np.negative(values, where=(values > 0) & (best != row), out=values)
     return logits
-
-
-def _draw(reading: Reading | GivenMask, out: NDArray[np.float32]) -> None:
-    if isinstance(reading, GivenMask):
-        np.copyto(out, np.where(reading.picture, np.float32(8), np.float32(-8)))
-    else:
-        draw_logits(reading, (out.shape[0], out.shape[1]), out)
-
-
-def _as_mask(reading: Reading | GivenMask, logits: NDArray[np.float32]) -> NDArray[np.bool_]:
-    _draw(reading, logits)
-    return logits > 0

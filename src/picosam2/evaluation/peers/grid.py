@@ -10,12 +10,8 @@ from numpy.typing import NDArray
 from picosam2.automatic.grid import point_grid
 from picosam2.automatic.suppression import suppress
 from picosam2.data.rle import encode_mask
-from picosam2.evaluation.segmenter import (
-    BOX_NMS_THRESHOLD,
-    POINTS_PER_SIDE,
-    Found,
-    Mask,
-)
+from picosam2.evaluation.segmenter import BOX_NMS_THRESHOLD, POINTS_PER_SIDE, Found, Mask
+from picosam2.masks import mask_extent
 
 BATCH = 64
 # N×2 points in pixels to N×K×h×w float32 logits and N×K predicted IoUs.
@@ -41,18 +37,10 @@ def masks_of_grid(
         logits.append(low.reshape(-1, *answer.shape[2:]))
         scores.append(predicted_iou.ravel())
     masks, values = np.concatenate(logits), np.concatenate(scores).astype(np.float64)
-    boxes = np.array([_box(mask > 0) for mask in masks])
+    boxes = np.array([mask_extent(mask > 0) or (0, 0, 0, 0) for mask in masks])
     filled = np.flatnonzero(boxes[:, 2] > 0)
     kept = filled[suppress(boxes[filled], values[filled], BOX_NMS_THRESHOLD)]
     return [
         Found(encode_mask(to_mask(masks[index].astype(np.float32))), float(values[index]))
         for index in kept
     ]
-
-
-def _box(mask: Mask) -> tuple[int, int, int, int]:
-    """Xyxy of a mask in its own pixels; zeros where it is empty."""
-    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
-    if not len(rows):
-        return 0, 0, 0, 0
-    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
