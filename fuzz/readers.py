@@ -433,6 +433,80 @@ def read_boxes_file(folder: Path) -> None:
         usable(Prompts(boxes=given), SIZE, str)
 
 
+@cache
+def video() -> bytes:
+    """Twelve frames in two groups of pictures: the picture, moving."""
+    import av
+    import numpy as np
+
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=12, options={"g": "6"})
+        stream.width, stream.height = SIZE
+        stream.pix_fmt = "yuv420p"
+        for number in range(12):
+            moved = np.roll(np.asarray(picture()), number, axis=1)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(moved, format="rgb24")))
+        container.mux(stream.encode())
+    return Whole(buffer.getvalue())
+
+
+def read_video(folder: Path) -> None:
+    """As ``picosam2 track`` does, forwards and backwards, up to the damage."""
+    from picosam2.video.frames import open_frames
+
+    frames = open_frames(folder / "video.mp4")
+    for reverse in (False, True):
+        for _ in frames.play(len(frames) - 1 if reverse else 0, reverse):
+            pass
+
+
+def true_masks() -> str:
+    """The true masks of a video, as ``eval --protocol video`` has them."""
+    mask = disc()
+    return json.dumps({"size": list(mask.size), "objects": {"1": [mask.counts] * 2}})
+
+
+def read_true_masks(folder: Path) -> None:
+    """As ``picosam2 eval --protocol video`` does."""
+    from picosam2.evaluation.video import read_sequence
+
+    read_sequence(folder)
+
+
+def put_frames(folder: Path) -> None:
+    """A video of two pictures."""
+    (folder / "images").mkdir()
+    for number in range(2):
+        (folder / "images" / f"{number}.jpg").write_bytes(encoded("JPEG"))
+
+
+def video_prompts() -> str:
+    """What ``picosam2 track --prompts`` reads."""
+    clicks = {"frame": 0, "object": 1, "points": [[30.5, 20]], "labels": [1]}
+    box = {"frame": 1, "object": 2, "box": [5, 5, 50, 30]}
+    return json.dumps([clicks, box, {"frame": 1, "object": 3, "mask": "mask.png"}])
+
+
+def read_video_prompts(folder: Path) -> None:
+    """As ``picosam2 track --prompts`` does."""
+    from picosam2.video.prompts import read_prompt_file
+
+    read_prompt_file(folder / "prompts.json")
+
+
+def read_mask_prompt(folder: Path) -> None:
+    """As ``segment --mask`` and ``track --mask`` do."""
+    import contextlib
+
+    from picosam2.data.importers.masks import read_mask
+    from picosam2.video.prompts import read_object_masks
+
+    with contextlib.suppress(*REFUSALS):
+        read_mask(folder / "mask.png", SIZE)
+    read_object_masks(folder / "mask.png", SIZE[::-1])
+
+
 READERS = {
     "photographs": Reader(
         "photograph", lambda: st.sampled_from(photographs()).flatmap(damaged_bytes), read_photograph
@@ -476,6 +550,16 @@ READERS = {
         "boxes",
         lambda: damaged_bytes(Whole(b"file,x0,y0,x1,y1\na.jpg,1,2,30,40\n139.jpg,5,6,7.5,8\n")),
         read_boxes_file,
+    ),
+    "mask prompts": Reader(
+        "mask.png", lambda: st.sampled_from(photographs()).flatmap(damaged_bytes), read_mask_prompt
+    ),
+    "videos": Reader("video.mp4", lambda: damaged_bytes(video()), read_video),
+    "video prompts": Reader(
+        "prompts.json", lambda: damaged_json(video_prompts()), read_video_prompts
+    ),
+    "true masks": Reader(
+        "masks.json", lambda: damaged_json(true_masks()), read_true_masks, put_frames
     ),
 }
 REFUSALS = (InputError, BrokenError)

@@ -298,6 +298,13 @@ def test_a_video_that_is_cut_off_is_followed_to_there(tmp_path, cup):
     assert 4 <= len(list((tmp_path / "masks").iterdir())) < COUNT
 
 
+def test_frames_that_are_too_large_are_refused_undecoded(tmp_path, cup, monkeypatch):
+    path = tmp_path / "v.mkv"
+    write_video(path, pan(cup)[0])
+    monkeypatch.setattr("picosam2.video.frames.MOST_PIXELS", WIDTH * HEIGHT - 1)
+    assert_refused(run("track", path, "--box", CUP), "360×320; the limit is")
+
+
 # --- writing ---
 
 

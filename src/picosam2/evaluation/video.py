@@ -17,7 +17,9 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from picosam2.data.rle import decode_rle, rle_from_json
+from picosam2.data.problems import BrokenError
+from picosam2.data.rle import decode_rle
+from picosam2.data.segmentation import parse_segmentation
 from picosam2.errors import InputError
 from picosam2.evaluation.davis import boundary_f
 from picosam2.masks import mask_extent, mask_iou, most_interior_pixel
@@ -81,21 +83,24 @@ def read_sequence(folder: Path) -> Sequence:
         size = content["size"]
         masks = {
             int(name): [
-                decode_rle(rle_from_json({"size": size, "counts": _counts(rle)})) for rle in rles
+                decode_rle(
+                    parse_segmentation(
+                        rle if isinstance(rle, dict) else {"size": size, "counts": rle},
+                        *frames.size,
+                    )
+                )
+                for rle in rles
             ]
             for name, rles in content["objects"].items()
         }
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except BrokenError as error:
+        raise InputError(f"{folder / MASKS}: {error}") from None
+    # A file of 200,000 brackets is too deep for the parser.
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(f"{folder / MASKS} cannot be read: {error!r}") from None
     if not masks or any(len(found) != len(frames) for found in masks.values()):
         raise InputError(f"{folder / MASKS} has not one mask for each of {len(frames)} frames")
-    if tuple(size) != frames.size:
-        raise InputError(f"{folder / MASKS} is of {size[0]}×{size[1]}, the video {frames.size}")
     return Sequence(folder.name, frames, masks)
-
-
-def _counts(rle: Any) -> Any:
-    return rle["counts"] if isinstance(rle, dict) else rle
 
 
 def sequences_digest(folder: Path) -> str:

@@ -20,6 +20,8 @@ from picosam2.pixels import array_to_rgb
 
 IMAGES = {".avif", ".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 Image8 = NDArray[np.uint8]
+# Twice an 8K frame: what a file says of its size costs no more memory than that.
+MOST_PIXELS = 1 << 26
 
 
 class Frames(ABC):
@@ -195,7 +197,8 @@ class VideoFrames(Frames):
     @contextlib.contextmanager
     def _open(self) -> Iterator[Any]:
         try:
-            container = self._av.open(str(self.path))
+            # Names and comments in it may be in any encoding.
+            container = self._av.open(str(self.path), metadata_errors="replace")
         except (self._av.FFmpegError, OSError) as error:
             reason = getattr(error, "strerror", None) or error
             raise InputError(f"{self.path} is not a video that can be read: {reason}") from None
@@ -212,7 +215,15 @@ class VideoFrames(Frames):
     def _stream(self, container: Any) -> Any:
         if not container.streams.video:
             raise InputError(f"{self.path} has no picture, only sound: give a video")
-        return container.streams.video[0]
+        stream = container.streams.video[0]
+        if stream.width * stream.height > MOST_PIXELS:
+            raise InputError(
+                f"{self.path} is {stream.width}×{stream.height}; the limit is "
+                f"{MOST_PIXELS // 10**6} megapixels a frame: reduce it first"
+            )
+        # Frames may be larger than the file's head says.
+        stream.codec_context.options = {"max_pixels": str(MOST_PIXELS)}
+        return stream
 
 
 def import_av() -> Any:
