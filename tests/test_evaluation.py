@@ -263,8 +263,9 @@ def test_paper96_stretches_what_the_border_leaves(examples):
 def test_click_and_box_give_the_predictor_the_protocols_prompt(examples, monkeypatch):
     prompts = []
 
-    def predict(self, point_coords=None, point_labels=None, box=None, multimask_output=True):
-        prompts.append((point_coords, point_labels, box, multimask_output))
+    def predict(self, points=None, labels=None, box=None, mask_input=None, multimask_output=True):
+        assert mask_input is None
+        prompts.append((points, labels, box, multimask_output))
         return case.mask[None], np.array([1.0]), None
 
     monkeypatch.setattr(Predictor, "predict", predict)

@@ -183,7 +183,9 @@ class PredictorSegmenter:
         box: Any = None,
         mask: Mask | None = None,
     ) -> tuple[Mask, float]:
-        masks, scores, _ = self.predictor.predict(points, labels, box, mask, multimask_output=False)
+        masks, scores, _ = self.predictor.predict(
+            points, labels, box=box, mask_input=mask, multimask_output=False
+        )
         return masks[0].astype(bool, copy=False), float(scores[0])
 
     def everything(self) -> list[Found]:
