@@ -28,7 +28,7 @@ from picosam2.training.sampler import Prompts, SamplerConfig, draw_prompts, log_
 
 FIRST_LOOK, OWN, DAMAGED, MOVED = range(4)
 # How often a crop begins with each of them.
-SHARES = (0.34, 0.08, 0.32, 0.26)
+SHARES = (0.42, 0.08, 0.28, 0.22)
 # How often a batch has that many rounds of its own answers.
 ROUNDS = (0.25, 0.3, 0.25, 0.2)
 # The crop's side, as a multiple of the object's longer side; how far it lies off the object's

@@ -197,9 +197,9 @@ class VideoFrames(Frames):
     @contextlib.contextmanager
     def _open(self) -> Iterator[Any]:
         try:
-            # Names and comments in it may be in any encoding.
-            container = self._av.open(str(self.path), metadata_errors="replace")
-        except (self._av.FFmpegError, OSError) as error:
+            container = self._av.open(str(self.path))
+        # Names and comments in it that are no UTF-8, for some versions of PyAV.
+        except (self._av.FFmpegError, OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or error
             raise InputError(f"{self.path} is not a video that can be read: {reason}") from None
         with container:
@@ -216,6 +216,8 @@ class VideoFrames(Frames):
         if not container.streams.video:
             raise InputError(f"{self.path} has no picture, only sound: give a video")
         stream = container.streams.video[0]
+        if stream.codec_context is None:
+            raise InputError(f"{self.path} is of a kind that PyAV cannot decode: convert it first")
         if stream.width * stream.height > MOST_PIXELS:
             raise InputError(
                 f"{self.path} is {stream.width}×{stream.height}; the limit is "

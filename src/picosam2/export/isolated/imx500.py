@@ -34,6 +34,19 @@ from picosam2.model import CameraModel  # noqa: E402
 BATCH = 10
 
 
+class FirstLook(torch.nn.Module):
+    """A network without its second input: MCT would make one of the argument that is not given."""
+
+    def __init__(self, model: torch.nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """N×3×96×96 RGB in 0..255 to logits N×1×96×96 and IoU logits."""
+        outputs: tuple[Tensor, Tensor] = self.model(x)
+        return outputs
+
+
 def main() -> None:
     """Quantise by MCT's post-training method and export both forms."""
     weights, crops, folder = (Path(argument) for argument in sys.argv[1:])
@@ -44,7 +57,7 @@ def main() -> None:
             yield [batch]
 
     quantised, _ = mct.ptq.pytorch_post_training_quantization(
-        CameraModel(load_weights(weights)).eval(),
+        FirstLook(CameraModel(load_weights(weights))).eval(),
         representative,
         target_platform_capabilities=get_target_platform_capabilities(
             tpc_version="1.0", device_type="imx500"
