@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import lzma
@@ -80,6 +81,11 @@ def photographs() -> list[bytes]:
     files += [encoded("JPEG", "CMYK"), encoded("JPEG", "L"), encoded("JPEG", exif=turned)]
     files += [encoded("PNG", mode) for mode in ("P", "1", "RGBA", "I;16", "LA")]
     return [*files, encoded("TIFF", compression="tiff_lzw"), encoded("JPEG", progressive=True)]
+
+
+def damaged_picture() -> st.SearchStrategy[bytes]:
+    """One of these files, damaged."""
+    return st.sampled_from(photographs()).flatmap(damaged_bytes)
 
 
 def disc() -> Rle:
@@ -497,8 +503,6 @@ def read_video_prompts(folder: Path) -> None:
 
 def read_mask_prompt(folder: Path) -> None:
     """As ``segment --mask`` and ``track --mask`` do."""
-    import contextlib
-
     from picosam2.data.importers.masks import read_mask
     from picosam2.video.prompts import read_object_masks
 
@@ -508,9 +512,7 @@ def read_mask_prompt(folder: Path) -> None:
 
 
 READERS = {
-    "photographs": Reader(
-        "photograph", lambda: st.sampled_from(photographs()).flatmap(damaged_bytes), read_photograph
-    ),
+    "photographs": Reader("photograph", damaged_picture, read_photograph),
     "coco": Reader(
         "instances.json", lambda: damaged_json(json.dumps(coco())), read_coco, put_photographs
     ),
@@ -519,13 +521,13 @@ READERS = {
     ),
     "voc": Reader(
         "SegmentationObject/a.png",
-        lambda: st.sampled_from(photographs()).flatmap(damaged_bytes),
+        damaged_picture,
         lambda folder: imported("voc", folder),
         put_masks,
     ),
     "masks": Reader(
         "masks/a.png",
-        lambda: st.sampled_from(photographs()).flatmap(damaged_bytes),
+        damaged_picture,
         lambda folder: imported("masks", folder),
         put_masks,
     ),
@@ -551,9 +553,7 @@ READERS = {
         lambda: damaged_bytes(Whole(b"file,x0,y0,x1,y1\na.jpg,1,2,30,40\n139.jpg,5,6,7.5,8\n")),
         read_boxes_file,
     ),
-    "mask prompts": Reader(
-        "mask.png", lambda: st.sampled_from(photographs()).flatmap(damaged_bytes), read_mask_prompt
-    ),
+    "mask prompts": Reader("mask.png", damaged_picture, read_mask_prompt),
     "videos": Reader("video.mp4", lambda: damaged_bytes(video()), read_video),
     "video prompts": Reader(
         "prompts.json", lambda: damaged_json(video_prompts()), read_video_prompts

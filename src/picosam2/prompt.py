@@ -20,8 +20,6 @@ CROP_SIZE = 96
 BOX_PADDING = 0.1
 # The logit of pixels that no crop has seen: a probability of 1e-14.
 OUTSIDE_LOGIT = -32.0
-# Logits of masks that were given as bool.
-GIVEN_LOGIT = 8.0
 # The share of a crop's side that narrowing leaves, before the region is moved into the frame.
 REGION_KEEP = 0.125
 _BLOCK_PIXELS = 2**22

@@ -128,13 +128,13 @@ def obey(logits: NDArray[np.float32], crop: Crop, clicks: Sequence[Click]) -> ND
     result = logits.copy()
     # A pixel of the image may be wider than the disc.
     radius = max(CLICK_RADIUS, 1.5 * size / crop.side)
-    rows, columns = np.indices(logits.shape) + 0.5
+    centres = np.arange(size) + 0.5
     cells = [(click, _cell(click, crop, size)) for click in clicks]
     for click, cell in cells:
         if cell is None or (result[cell] > 0) == click.positive:
             continue
         x, y = in_crop(click, crop, size)
-        disc = (columns - x) ** 2 + (rows - y) ** 2 <= radius**2
+        disc = (centres - x) ** 2 + (centres[:, None] - y) ** 2 <= radius**2
         if not click.positive:
             labels, _ = ndimage.label(result > 0)
             part = labels == labels[cell]

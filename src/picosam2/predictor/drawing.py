@@ -16,10 +16,12 @@ from picosam2.errors import InputError
 from picosam2.predictor.boxes import keep_within
 from picosam2.predictor.prompts import LOW_RESOLUTION, Click, GivenMask
 from picosam2.predictor.readings import Before, Merge, Reading
-from picosam2.prompt import GIVEN_LOGIT, OUTSIDE_LOGIT, paste, paste_mask
+from picosam2.prompt import OUTSIDE_LOGIT, paste, paste_mask
 
 # Masks and logits of one call take at most this many bytes.
 MAX_BYTES = 256_000_000
+# Logits of masks that were given as bool.
+GIVEN_LOGIT = 8.0
 
 Answer = tuple[NDArray[np.bool_] | NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
 

@@ -216,7 +216,7 @@ class Tracker:
         pixels = self._check(frame)
         self._number += 1
         with ONE_BLAS_THREAD:
-            self._readings = dict(self.step(self._followers, pixels))
+            self._readings |= self.step(self._followers, pixels)
             return self.answer(time)
 
     def step(

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from picosam2.evaluation.segmenter import PredictorSegmenter
 from picosam2.predictor import Predictor, PredictorConfig
 from picosam2.predictor.boxes import BoxConfig
+from picosam2.predictor.drawing import given_logits
 from picosam2.prompt import CROP_SIZE
 
-LOGIT = 8.0
 # A click without a known size gets the paper's crop of 96 pixels; a box as always.
 ONE_CROP = PredictorConfig(
     click_sides=(0.0,),
@@ -36,7 +36,7 @@ class Floor:
         offsets = np.arange(CROP_SIZE) + 0.5 - CROP_SIZE / 2
         distance = np.hypot(offsets[:, None], offsets[None])
         inside = distance < CROP_SIZE / 4 if name == "centred-disc" else distance >= 0
-        self._logits = np.where(inside, np.float32(LOGIT), np.float32(-LOGIT))
+        self._logits = given_logits(inside)
 
     def __call__(self, crops: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """See :class:`picosam2.runtime.Runtime`."""
