@@ -30,7 +30,7 @@ from picosam2.model import CorrectingConfig, PaperConfig, SmallConfig, build
 from picosam2.prompt import Crop, cut
 from picosam2.training import loop
 from picosam2.training.config import TrainConfig, parse_prompts, parse_sizes
-from picosam2.training.corrections import FIRST_LOOK, MOVED, draw_beginnings, play
+from picosam2.training.corrections import FIRST_LOOK, MOVED, Players, draw_beginnings, play
 from picosam2.training.crops import Batch, change_colours, cut_crops, make_batch
 from picosam2.training.depthwise import QuickDepthwise
 from picosam2.training.loop import RunOptions, describe_pace, learning_rate, train
@@ -508,7 +508,7 @@ def test_a_correcting_network_learns_on_its_own_answers(objects, tmp_path):
     first = first_look(torch.device("cpu"))
     beginnings = draw_beginnings(objects, 64, np.random.default_rng(0), SamplerConfig())
     for rounds in (0, 2):
-        batch = play(network, first, objects, beginnings, rounds, 96, CORRECTING.model)
+        batch = play(Players(network, first), objects, beginnings, rounds, 96, CORRECTING.model)
         assert batch.prior.shape == (64, 2, 96, 96)
         before, clicks = batch.prior.unbind(1)
         truth = batch.masks[:, 0] > 0.5
@@ -538,7 +538,8 @@ def test_first_looks_lie_where_they_belong(objects):
     images = make_batch(objects, same.prompts, 96, CORRECTING.model).images
     with torch.inference_mode():
         expected = first(images)[0][:, 0] > 0
-    prior = play(build(CORRECTING.model), first, objects, same, 0, 96, CORRECTING.model).prior
+    players = Players(build(CORRECTING.model), first)
+    prior = play(players, objects, same, 0, 96, CORRECTING.model).prior
     shown = prior[:, 0] > 0
     # Only the part under the click is kept.
     assert (shown & ~expected).sum() == 0

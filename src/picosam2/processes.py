@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 SPAWN = multiprocessing.get_context("spawn")
 
 
+def usable_cores() -> int:
+    """Cores that this process may run on."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
 @contextlib.contextmanager
 def worker_pool(
     workers: int, initialise: Callable[..., None], *arguments: Any

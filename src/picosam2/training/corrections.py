@@ -10,20 +10,28 @@ own answers to further such frames replace, without clicks.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from picosam2.damage import Damage
-from picosam2.masks import keep_touching
 from picosam2.model import ModelConfig, PicoSAM2
 from picosam2.predictor.prior import draw_click
 from picosam2.training.crops import Batch, make_batch
 from picosam2.training.objects import TrainingObjects
+from picosam2.training.priors import (
+    Row,
+    Rows,
+    begin_video,
+    begin_with_damage,
+    begin_with_look,
+    end_video,
+    take_answer,
+)
 from picosam2.training.sampler import Prompts, SamplerConfig, draw_prompts, log_uniform
 
 FIRST_LOOK, OWN, DAMAGED, MOVED = range(4)
@@ -37,13 +45,9 @@ SIDE = (0.8, 3.5)
 OFF_CENTRE = 0.5
 # Of the first look: the crop's side, as a multiple of the object's.
 FIRST_SIDE = (0.5, 4.0)
-# The damage that a damaged mask, and the first of a video, may have.
-STRONGEST, MOST_OF_FRAME = 0.5, 0.1
 # Deviations of what a frame moves (in lengths of the object), scales (natural logarithm) and turns
 # (in radians).
 MOVE, SCALE, TURN = 0.1, 0.06, 0.05
-# How often a mask of a video gets a click before the network learns from it.
-MOVED_CLICK = 0.2
 
 
 @dataclass(frozen=True)
@@ -103,9 +107,23 @@ def draw_rounds(rng: np.random.Generator) -> int:
     return int(rng.choice(len(ROUNDS), p=ROUNDS))
 
 
+@dataclass(frozen=True)
+class Players:
+    """Who makes up what a correcting network is trained on.
+
+    Args:
+        network: the correcting one; it is asked as it stands, without learning.
+        first_look: answers first clicks.
+        rows: draws the priors.
+    """
+
+    network: PicoSAM2
+    first_look: PicoSAM2
+    rows: Rows = field(default_factory=Rows)
+
+
 def play(
-    network: PicoSAM2,
-    first_look: PicoSAM2,
+    players: Players,
     objects: TrainingObjects,
     beginnings: Beginnings,
     rounds: int,
@@ -115,26 +133,35 @@ def play(
     """A batch whose prior is what the network has to correct.
 
     Args:
-        network: the correcting one; it is asked as it stands, without learning.
-        first_look: answers first clicks.
+        players: who answers.
         objects: the photographs.
         beginnings: what to begin with.
-        rounds: how many answers of ``network`` replace each other.
+        rounds: how many answers of the network replace each other.
         size: S, side of the crops in pixels.
         model: the networks' configuration.
     """
     batch = make_batch(objects, beginnings.prompts, size, model)
     truth = (batch.masks[:, 0] > 0.5).cpu().numpy()
-    generators = [np.random.default_rng(seed) for seed in beginnings.seed]
+    generators = np.array([np.random.default_rng(seed) for seed in beginnings.seed], object)
     prior = np.zeros((len(truth), 2, size, size), np.int8)
-    _begin(prior, first_look, objects, beginnings, truth, generators, model)
-    moved = np.flatnonzero(beginnings.kind == MOVED)
-    for row, (kind, rng) in enumerate(zip(beginnings.kind, generators, strict=True)):
-        if kind in (FIRST_LOOK, DAMAGED):
-            _add_click(prior[row], truth[row], rng)
+
+    def change(chosen: NDArray[np.intp], function: Callable[..., Row], *columns: Any) -> None:
+        """Replace the priors of some crops."""
+        changed = players.rows.map(function, prior[chosen], generators[chosen], *columns)
+        for row, (planes, rng) in zip(chosen.tolist(), changed, strict=True):
+            prior[row], generators[row] = planes, rng
+
+    looked, own, damaged, moved = (np.flatnonzero(beginnings.kind == k) for k in range(4))
+    clicks = _clicks_in_crops(beginnings, size)
+    if len(looked):
+        answers, scale = _look(players.first_look, objects, beginnings, looked, size, model)
+        change(looked, begin_with_look, truth[looked], clicks[looked], answers, scale)
+    for row in own.tolist():
+        draw_click(prior[row, 1], clicks[row, 0], clicks[row, 1], positive=True)
+    change(damaged, begin_with_damage, truth[damaged])
     if len(moved):
         first = _move(objects, beginnings, moved, generators, size, model)
-        _begin_video(prior, moved, first, generators)
+        change(moved, begin_video, (first.masks[:, 0] > 0.5).cpu().numpy())
     for _ in range(rounds):
         images = batch.images
         if len(moved):
@@ -143,14 +170,9 @@ def play(
             frames = _move(objects, beginnings, moved, generators, size, model)
             images[torch.from_numpy(moved)] = frames.images
         shown = torch.from_numpy(prior).to(images)
-        answers = (_answer(network, images, shown) > 0)[:, 0].cpu().numpy()
-        for row, answer in enumerate(answers):
-            prior[row, 0] = np.where(answer, 1, -1)
-            if beginnings.kind[row] != MOVED:
-                _add_click(prior[row], truth[row], generators[row])
-    for row in moved.tolist():
-        if generators[row].random() < MOVED_CLICK:
-            _add_click(prior[row], truth[row], generators[row])
+        answers = (_answer(players.network, images, shown) > 0)[:, 0].cpu().numpy()
+        change(np.arange(len(prior)), take_answer, truth, answers, beginnings.kind != MOVED)
+    change(moved, end_video, truth[moved])
     return replace(batch, prior=torch.from_numpy(prior).to(batch.images))
 
 
@@ -164,61 +186,38 @@ def _answer(network: PicoSAM2, images: Tensor, prior: Tensor | None = None) -> T
     return logits.float()
 
 
-def _begin(
-    prior: NDArray[np.int8],
-    first_look: PicoSAM2,
-    objects: TrainingObjects,
-    beginnings: Beginnings,
-    truth: NDArray[np.bool_],
-    generators: list[np.random.Generator],
-    model: ModelConfig,
-) -> None:
-    """Fill in what each crop begins with, and the first clicks of those that begin with one."""
-    size = truth.shape[-1]
-    prompts, kind = beginnings.prompts, beginnings.kind
+def _clicks_in_crops(beginnings: Beginnings, size: int) -> NDArray[np.float64]:
+    """The first clicks, B×2, x and y in the pixels of size×size crops."""
+    prompts = beginnings.prompts
     # From the photograph's pixels to the crop's, about the centres of both: rotation and mirror.
     cos, sin = np.cos(prompts.angle), np.sin(prompts.angle)
     mirror = np.where(prompts.flip, -1.0, 1.0)
     inverse = np.array([[cos * mirror, sin * mirror], [-sin, cos]]).transpose(2, 0, 1)
-    step = prompts.side / size
     moved = (inverse @ (beginnings.click - prompts.centre)[..., None])[..., 0]
-    clicks = moved / step[:, None] + size / 2
-    middle = (slice(size // 2, size // 2 + 1),) * 2
-    looked = np.flatnonzero(kind == FIRST_LOOK)
-    if len(looked):
-        looks = replace(
-            prompts.rows(looked),
-            centre=beginnings.click[looked],
-            side=beginnings.first_side[looked],
-        )
-        images = make_batch(objects, looks, size, model).images
-        answers = _answer(first_look, images)[:, 0].cpu().numpy()
-        for row, look, answer in zip(looked.tolist(), looks.side / size, answers, strict=True):
-            scale = step[row] / look
-            # The first look's centre is the click.
-            shift = size / 2 - scale * clicks[row]
-            matrix = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]])
-            # cv2 counts pixel centres as whole numbers.
-            matrix[:, 2] += 0.5 * scale - 0.5
-            flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-            warped = cv2.warpAffine(
-                keep_touching(answer, middle), matrix, (size, size), flags=flags, borderValue=-1.0
-            )
-            prior[row, 0] = np.where(warped > 0, 1, -1)
-    for row, rng in enumerate(generators):
-        if kind[row] == DAMAGED and truth[row].any():
-            damage = Damage.draw(rng).apply(truth[row], rng.uniform(0, STRONGEST))
-            prior[row, 0] = np.where(damage, 1, -1)
-        elif kind[row] in (FIRST_LOOK, OWN):
-            x, y = clicks[row]
-            draw_click(prior[row, 1], x, y, positive=True)
+    clicks: NDArray[np.float64] = moved * size / prompts.side[:, None] + size / 2
+    return clicks
+
+
+def _look(
+    first_look: PicoSAM2,
+    objects: TrainingObjects,
+    beginnings: Beginnings,
+    rows: NDArray[np.intp],
+    size: int,
+    model: ModelConfig,
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Answers to the first clicks, R×S×S logits, and their pixels a pixel of the crop, R."""
+    prompts = beginnings.prompts.rows(rows)
+    looks = replace(prompts, centre=beginnings.click[rows], side=beginnings.first_side[rows])
+    images = make_batch(objects, looks, size, model).images
+    return _answer(first_look, images)[:, 0].cpu().numpy(), prompts.side / looks.side
 
 
 def _move(
     objects: TrainingObjects,
     beginnings: Beginnings,
     rows: NDArray[np.intp],
-    generators: list[np.random.Generator],
+    generators: NDArray[np.object_],
     size: int,
     model: ModelConfig,
 ) -> Batch:
@@ -234,35 +233,3 @@ def _move(
         angle=prompts.angle + TURN * drawn[:, 3],
     )
     return make_batch(objects, frames, size, model)
-
-
-def _begin_video(
-    prior: NDArray[np.int8],
-    rows: NDArray[np.intp],
-    frame: Batch,
-    generators: list[np.random.Generator],
-) -> None:
-    """Fill in the true masks of the first frames, a little damaged."""
-    for row, truth in zip(rows, (frame.masks[:, 0] > 0.5).cpu().numpy(), strict=True):
-        rng = generators[row]
-        mask = (
-            Damage.draw(rng).apply(truth, rng.uniform(0, MOST_OF_FRAME)) if truth.any() else truth
-        )
-        prior[row, 0] = np.where(mask, 1, -1)
-
-
-def _add_click(prior: NDArray[np.int8], truth: NDArray[np.bool_], rng: np.random.Generator) -> None:
-    """Click into the largest region where the mask before is wrong, likelier far from its edge."""
-    wrong = (prior[0] > 0) != truth
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(wrong.astype(np.uint8), connectivity=4)
-    if len(stats) == 1:
-        return
-    region = labels == 1 + stats[1:, cv2.CC_STAT_AREA].argmax()
-    # A border of zeros: the crop's edge counts as the region's edge.
-    padded = np.pad(region.astype(np.uint8), 1)
-    distance = cv2.distanceTransform(padded, cv2.DIST_L2, 3)[1:-1, 1:-1]
-    rows, columns = np.nonzero(region)
-    weights = distance[rows, columns].astype(np.float64) ** 2
-    chosen = np.searchsorted(weights.cumsum(), rng.random() * weights.sum())
-    row, column = rows[chosen], columns[chosen]
-    draw_click(prior[1], column + 0.5, row + 0.5, bool(truth[row, column]))

@@ -21,13 +21,14 @@ from picosam2.checkpoint import save_weights
 from picosam2.errors import InputError
 from picosam2.model import PicoSAM2
 from picosam2.training.config import TrainConfig
-from picosam2.training.corrections import draw_beginnings, draw_rounds, play
+from picosam2.training.corrections import Players, draw_beginnings, draw_rounds, play
 from picosam2.training.crops import Batch, make_batch
 from picosam2.training.depthwise import QuickDepthwise
 from picosam2.training.log import Log
 from picosam2.training.losses import LOSSES, iou_loss, whole_object_iou
 from picosam2.training.objects import TrainingObjects
 from picosam2.training.optimizers import make_optimizers
+from picosam2.training.priors import Rows, open_rows
 from picosam2.training.sampler import Prompts, draw_prompts
 from picosam2.training.start import Start, first_look
 from picosam2.training.state import STATE_FILE, load_state, save_state
@@ -36,6 +37,7 @@ from picosam2.training.world import World, keep_freed_memory
 WEIGHTS_FILE = "weights.safetensors"
 # After this many seconds a run says how long it will take.
 PACE_SECONDS = 10.0
+Tensors = tuple[Tensor, ...] | list[Tensor]
 Validation = Callable[[PicoSAM2, int], dict[str, float]]
 
 
@@ -73,13 +75,20 @@ def describe_pace(rate: float, samples_left: int) -> str:
     return f"{rate:.0f} crops/s: about {left} to go at this size of crops"
 
 
-def ema_update(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
+def ema_update(decay: float) -> Callable[[Tensors, Tensors, Tensor | int], None]:
     """Exponential moving average whose decay grows from 0, so that the first weights fade."""
 
-    def update(average: Tensor, current: Tensor, count: Tensor | int) -> Tensor:
-        if not average.is_floating_point():
-            return current
-        return torch.lerp(average, current, 1 - min(decay, (1 + int(count)) / (10 + int(count))))
+    @torch.no_grad()
+    def update(averages: Tensors, current: Tensors, count: Tensor | int) -> None:
+        if not averages[0].is_floating_point():
+            torch._foreach_copy_(averages, current)
+            return
+        # On the device, where the count is: to ask for it would wait for the step.
+        count = torch.as_tensor(count, dtype=torch.float32, device=averages[0].device)
+        share = 1 - ((1 + count) / (10 + count)).clamp(max=decay)
+        difference = torch._foreach_sub(current, averages)
+        torch._foreach_mul_(difference, share)
+        torch._foreach_add_(averages, difference)
 
     return update
 
@@ -99,8 +108,8 @@ def autocast(device: torch.device) -> Iterator[None]:
 
 def compute_loss(
     network: nn.Module, batch: Batch, config: TrainConfig, device: torch.device
-) -> tuple[Tensor, dict[str, float]]:
-    """The loss of a batch, and the figures to log."""
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """The loss of a batch, and the figures to log, each a float32 on the device."""
     with autocast(device):
         images = batch.images.contiguous(memory_format=torch.channels_last)
         logits, iou_logits = network(images, batch.prior)
@@ -109,9 +118,9 @@ def compute_loss(
     mask_loss = LOSSES[config.loss](logits, batch).mean()
     predicted_iou_loss = iou_loss(iou_logits, iou).mean()
     figures = {
-        "loss": mask_loss.item(),
-        "iou": iou.mean().item(),
-        "iou_error": (iou_logits.sigmoid().flatten() - iou).abs().mean().item(),
+        "loss": mask_loss.detach(),
+        "iou": iou.mean(),
+        "iou_error": (iou_logits.detach().sigmoid().flatten() - iou).abs().mean(),
     }
     return mask_loss + config.iou_weight * predicted_iou_loss, figures
 
@@ -121,7 +130,7 @@ def draw_batch(
     objects: TrainingObjects,
     config: TrainConfig,
     step: int,
-    networks: tuple[PicoSAM2, PicoSAM2] | None = None,
+    players: Players | None = None,
 ) -> Batch:
     """This process's part of a step's batch.
 
@@ -134,10 +143,10 @@ def draw_batch(
         objects: the photographs.
         config: of the run.
         step: which.
-        networks: the correcting one and that of the first look, where that is what is trained.
+        players: where a correcting network is trained.
     """
     size = config.size_at(step)
-    draw = draw_beginnings if networks else draw_prompts
+    draw = draw_beginnings if players else draw_prompts
     if world.own_photographs:
         rng = np.random.default_rng([config.seed, step, world.rank])
         drawn = draw(objects, config.batch // world.size, rng, config.sampler)
@@ -147,9 +156,9 @@ def draw_batch(
         drawn = drawn.part(world.rank, world.size)
     if isinstance(drawn, Prompts):
         return make_batch(objects, drawn, size, config.model)
-    assert networks is not None
+    assert players is not None
     with autocast(world.device):
-        return play(*networks, objects, drawn, draw_rounds(rng), size, config.model)
+        return play(players, objects, drawn, draw_rounds(rng), size, config.model)
 
 
 def train(
@@ -168,6 +177,20 @@ def train(
         InputError: the state is broken, or not the same for all processes.
     """
     world.join()
+    # A CPU's cores have a training process each; beside a GPU they are free.
+    free = config.model.takes_prior and world.device.type == "cuda"
+    with open_rows(torch.cuda.device_count()) if free else contextlib.nullcontext(Rows()) as rows:
+        _train(world, objects, config, options, validation, rows)
+
+
+def _train(
+    world: World,
+    objects: TrainingObjects,
+    config: TrainConfig,
+    options: RunOptions,
+    validation: Validation | None,
+    rows: Rows,
+) -> None:
     device = world.device
     if device.type == "cpu":
         keep_freed_memory()
@@ -177,8 +200,8 @@ def train(
     network = options.start.network(config.model)
     network.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     objects.to(device)
-    networks = (network, first_look(device)) if config.model.takes_prior else None
-    average = AveragedModel(network, avg_fn=ema_update(config.ema_decay), use_buffers=True)
+    players = Players(network, first_look(device), rows) if config.model.takes_prior else None
+    average = AveragedModel(network, multi_avg_fn=ema_update(config.ema_decay), use_buffers=True)
     optimizers = make_optimizers(network, config)
     step = load_state(state_file, network, average, optimizers) if resume else 0
     if len(set(world.gather(step))) > 1:
@@ -202,7 +225,7 @@ def train(
         # The state is the last to be written: what a kill leaves undone, the next run does again.
         save_state(state_file, network, average, optimizers, step)
 
-    sums: dict[str, float] = {}
+    sums: dict[str, Tensor] = {}
     last_time, last_step = time.perf_counter(), step
     # The first step allocates what the others reuse.
     timed_from = step + 1
@@ -211,7 +234,7 @@ def train(
         lr = learning_rate(config, step)
         for group in (group for optimizer in optimizers for group in optimizer.param_groups):
             group["lr"] = lr * group["rate"]
-        batch = draw_batch(world, objects, config, step, networks)
+        batch = draw_batch(world, objects, config, step, players)
         loss, figures = compute_loss(parallel, batch, config, device)
         network.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -230,10 +253,10 @@ def train(
             bar.write(describe_pace(rate, (config.steps - step) * config.batch), file=sys.stderr)
         average.update_parameters(network)
         bar.update()
-        sums = {k: sums.get(k, 0.0) + v for k, v in figures.items()}
+        sums = {k: sums[k] + v if sums else v for k, v in figures.items()}
         if step % 50 == 0 or step == config.steps:
             count, now = step - last_step, time.perf_counter()
-            row: dict[str, Any] = {k: v / count for k, v in sums.items()}
+            row: dict[str, Any] = {k: v.item() / count for k, v in sums.items()}
             rate = count * config.batch / (now - last_time)
             size = batch.images.shape[-1]
             row |= {"step": step, "samples": step * config.batch, "size": size}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -19,12 +21,16 @@ from picosam2.data.soft import TILE
 from picosam2.data.source import Source, note_damaged
 from picosam2.errors import InputError
 from picosam2.masks import extent_centre
+from picosam2.processes import usable_cores
 from picosam2.training.mipmaps import ALIGN, Mipmaps
 
 CLICKS = 32
 MIN_AREA = 16
 # A human mask always counts for something.
 MAX_SHARE = 0.99
+
+# A tile of logits, its square, and the teacher's share in the target.
+_SoftTarget = tuple[NDArray[np.uint8], tuple[float, float, float], float]
 
 
 @dataclass
@@ -33,6 +39,7 @@ class TrainingObjects:
 
     Args:
         images: the M photographs.
+        image_size: M×2 int64, their height and width.
         masks: the N masks, each cut to its extent.
         image_index: N int64.
         mask_origin: N×2 int64, x and y of the mask's cut in the photograph.
@@ -51,6 +58,7 @@ class TrainingObjects:
     """
 
     images: Mipmaps
+    image_size: NDArray[np.int64]
     masks: Mipmaps
     image_index: NDArray[np.int64]
     mask_origin: NDArray[np.int64]
@@ -95,45 +103,44 @@ def load_objects(folders: list[Source], weights: list[float], seed: int) -> Trai
         InputError: no object is annotated, or something is broken and the folders' ``problems``
             are strict.
     """
-    rng = np.random.default_rng(seed)
     photographs = [(p, k) for k, folder in enumerate(folders) for p in folder]
-    images = Mipmaps([(p.height, p.width) for p, _ in photographs], channels=4)
+    sizes = [(p.height, p.width) for p, _ in photographs]
+    images = Mipmaps(sizes, channels=4)
     rows, cuts, folder_index, soft = [], [], [], []
-    for index, (photograph, k) in enumerate(
-        tqdm(photographs, desc="decoding photographs", unit="image", mininterval=1)
-    ):
-        try:
-            pixels, tiles = photograph.load(), photograph.soft_tiles()
-        except InputError as error:
-            # Its place stays empty, and no object leads there.
-            note_damaged(folders[k], photograph, error)
-            continue
-        images.put(index, pixels)
-        for annotation in photograph.objects:
-            if annotation.iscrowd:
+    # Decoders and OpenCV release the interpreter's lock.
+    with ThreadPoolExecutor(usable_cores()) as pool:
+        decoded = pool.map(partial(_decode, images, seed), enumerate(p for p, _ in photographs))
+        bar = tqdm(
+            zip(photographs, decoded, strict=True),
+            desc="decoding photographs",
+            total=len(photographs),
+            unit="image",
+            mininterval=1,
+        )
+        for index, ((photograph, k), result) in enumerate(bar):
+            if isinstance(result, InputError):
+                # Its place stays empty, and no object leads there.
+                note_damaged(folders[k], photograph, result)
                 continue
-            mask = photograph.mask(annotation).astype(np.uint8)
-            if cv2.countNonZero(mask) < MIN_AREA:
-                continue
-            if annotation.soft is not None and annotation.soft.tile >= len(tiles):
+            for annotation in result.lost:
                 _note_lost_tile(folders[k], photograph, annotation)
-                continue
-            row, cut = _describe(mask, rng)
-            rows.append((index, photograph.native_scale, *row))
-            cuts.append(cut)
-            folder_index.append(k)
-            soft.append(_soft_target(annotation, tiles))
+            for row, cut, target in result.objects:
+                rows.append((index, photograph.native_scale, *row))
+                cuts.append(cut)
+                folder_index.append(k)
+                soft.append(target)
     if not rows:
         raise InputError(f"no object with at least {MIN_AREA} pixels: check instances.json")
     masks = Mipmaps([cut.shape for cut in cuts], channels=1)
-    for index, cut in enumerate(cuts):
-        masks.put(index, cut)
+    with ThreadPoolExecutor(usable_cores()) as pool:
+        list(pool.map(masks.put, range(len(cuts)), cuts))
     columns = [np.array(column) for column in zip(*rows, strict=True)]
     counts = np.bincount(folder_index, minlength=len(folders))
     probability = np.array(weights)[folder_index] / counts[folder_index]
     image_index, native_scale, mask_origin, extent, area, centre, clicks = columns
     return TrainingObjects(
         images=images,
+        image_size=np.array(sizes),
         masks=masks,
         image_index=image_index,
         mask_origin=mask_origin,
@@ -150,6 +157,36 @@ def load_objects(folders: list[Source], weights: list[float], seed: int) -> Trai
     )
 
 
+class _Decoded(NamedTuple):
+    """A photograph's objects (geometry, cut of the mask, soft target), and those without a tile."""
+
+    objects: list[tuple[tuple[Any, ...], NDArray[np.uint8], _SoftTarget]]
+    lost: list[Annotation]
+
+
+def _decode(images: Mipmaps, seed: int, numbered: tuple[int, Photograph]) -> _Decoded | InputError:
+    """Put a photograph into its place and describe its objects."""
+    index, photograph = numbered
+    try:
+        pixels, tiles = photograph.load(), photograph.soft_tiles()
+    except InputError as error:
+        return error
+    images.put(index, pixels)
+    rng = np.random.default_rng([seed, index])
+    result = _Decoded([], [])
+    for annotation in photograph.objects:
+        if annotation.iscrowd:
+            continue
+        mask = photograph.mask(annotation).astype(np.uint8)
+        if cv2.countNonZero(mask) < MIN_AREA:
+            continue
+        if annotation.soft is not None and annotation.soft.tile >= len(tiles):
+            result.lost.append(annotation)
+            continue
+        result.objects.append((*_describe(mask, rng), _soft_target(annotation, tiles)))
+    return result
+
+
 def _note_lost_tile(source: Source, photograph: Photograph, annotation: Annotation) -> None:
     """Note an object whose logits its photograph does not have."""
     image = photograph.record.image
@@ -158,9 +195,7 @@ def _note_lost_tile(source: Source, photograph: Photograph, annotation: Annotati
     source.problems.add(Kind.TEACHER, source.location, image.file_name, reason, **ids)
 
 
-def _soft_target(
-    annotation: Annotation, tiles: NDArray[np.uint8]
-) -> tuple[NDArray[np.uint8], tuple[float, float, float], float]:
+def _soft_target(annotation: Annotation, tiles: NDArray[np.uint8]) -> _SoftTarget:
     """The tile of the teacher's logits, its square, and the teacher's share in the target."""
     if annotation.soft is None:
         return np.zeros((TILE, TILE), np.uint8), (0.0, 0.0, 1.0), 0.0

@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from picosam2.errors import InputError
 from picosam2.files import scratch_folder
+from picosam2.processes import usable_cores
 from picosam2.training.config import TrainConfig
 from picosam2.training.loop import RunOptions, Validation, train
 from picosam2.training.objects import TrainingObjects
@@ -57,9 +58,7 @@ def launch(
 
 def default_processes(batch: int) -> int:
     """One process for each GPU or usable core, as far as they share the batch evenly."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
-    most = torch.cuda.device_count() or cores
+    most = torch.cuda.device_count() or usable_cores()
     return max(n for n in range(1, most + 1) if batch % n == 0)
 
 

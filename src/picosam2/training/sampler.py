@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from picosam2.training.objects import TrainingObjects
@@ -101,7 +100,7 @@ def draw_prompts(
     side = np.where(native, NATIVE_SIDE * objects.native_scale[index], side)
 
     scene = (kind >= config.native) & (kind < config.native + config.scene)
-    photograph = objects.images.size[torch.from_numpy(objects.image_index[index])].cpu().numpy()
+    photograph = objects.image_size[objects.image_index[index]]
     scene_side = photograph.max(axis=1) * log_uniform(rng, *config.scene_side, batch)
     side = np.where(scene, np.maximum(scene_side, config.min_side), side)
 
