@@ -69,6 +69,9 @@ def upright(objects, index, centre, side) -> Prompts:
         gain=np.ones((1, 3)),
         saturation=np.ones(1),
         contrast=np.ones(1),
+        pasted=np.array([-1]),
+        pasted_centre=np.array([centre]),
+        pasted_side=np.array([side]),
     )
 
 
@@ -150,6 +153,27 @@ def test_a_step_sees_the_same_prompts_whatever_the_number_of_processes(objects):
     for name, whole in vars(prompts).items():
         together = np.stack([getattr(part, name) for part in parts], axis=1).reshape(whole.shape)
         assert np.array_equal(together, whole), name
+
+
+def test_pasted_objects_leave_the_prompt_and_half_of_the_object(objects):
+    """Another object hides what it covers; where none is pasted the crop is as without."""
+    prompts = draw_prompts(objects, 256, np.random.default_rng(0), SamplerConfig(paste=0.5))
+    # Contrast is about the crop's mean, which changes.
+    prompts = dataclasses.replace(prompts, contrast=np.ones(256))
+    none = dataclasses.replace(prompts, pasted=np.full(256, -1))
+    pasted = prompts.pasted >= 0
+    assert 0.4 < pasted.mean() < 0.6
+    with_paste, without = (make_batch(objects, p, 64, SmallConfig()) for p in (prompts, none))
+    changed = ((with_paste.images - without.images).abs() > 1e-3).any(dim=1)
+    assert not changed[torch.from_numpy(~pasted)].any()
+    assert changed[torch.from_numpy(pasted)].any(dim=(1, 2)).float().mean() > 0.5
+    assert not changed[:, 29:35, 29:35].any()
+    sums = [batch.masks.sum(dim=(1, 2, 3)) for batch in (with_paste, without)]
+    assert (sums[0] <= sums[1] + 1e-3).all()
+    assert (sums[0] >= sums[1] / 2 - 1e-3).all()
+    # What is hidden does not count as missed.
+    assert torch.allclose(without.area - with_paste.area, sums[1] - sums[0], atol=1e-2)
+    assert (with_paste.teacher <= without.teacher).all()
 
 
 def test_colour_changes_keep_black_padding_black(objects):

@@ -47,6 +47,13 @@ if TYPE_CHECKING:
     "clicks at the object's scale.",
 )
 @click.option(
+    "--paste",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    show_default=True,
+    help="Share of crops over which another object is pasted.",
+)
+@click.option(
     "--loss",
     default="supervised",
     show_default=True,
@@ -79,6 +86,7 @@ def train(
     lr: float,
     sizes: str,
     prompts: str,
+    paste: float,
     loss: str,
     seed: int,
     init: str,
@@ -99,7 +107,7 @@ def train(
     from picosam2.training.run import run_training
     from picosam2.training.start import Start
 
-    sampler = parse_prompts(prompts)
+    sampler = parse_prompts(prompts, paste)
     config = TrainConfig(
         samples,
         batch,

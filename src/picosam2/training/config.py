@@ -74,8 +74,12 @@ def parse_sizes(text: str) -> tuple[tuple[int, float], ...]:
     return tuple((side, share / total) for side, share in sizes)
 
 
-def parse_prompts(text: str) -> SamplerConfig:
+def parse_prompts(text: str, paste: float = 0.0) -> SamplerConfig:
     """Shares of native, box and scene crops from ``KIND:SHARE,...``; scaled clicks get the rest.
+
+    Args:
+        text: the shares.
+        paste: the share of crops, of whatever kind, over which another object is pasted.
 
     Raises:
         InputError: not in this form, another kind, or shares that sum to more than 1.
@@ -84,7 +88,7 @@ def parse_prompts(text: str) -> SamplerConfig:
     if set(shares) - {"native", "box", "scene"} or sum(shares.values()) > 1:
         raise InputError(f"--prompts takes native, box and scene, up to 1 in all, not {text}")
     native, box, scene = (shares.get(kind, 0.0) for kind in ("native", "box", "scene"))
-    return SamplerConfig(native=native, box=box, scene=scene)
+    return SamplerConfig(native=native, box=box, scene=scene, paste=paste)
 
 
 def _side(text: str) -> int:

@@ -16,6 +16,9 @@ from picosam2.model import ModelConfig
 from picosam2.training.objects import TrainingObjects
 from picosam2.training.sampler import Prompts
 
+# What is pasted keeps this many pixels off the prompt, and leaves this share of the object.
+CLEAR, LEAST_SEEN = 4, 0.5
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -75,6 +78,40 @@ def cut_crops(
     return images, masks / 255, soft
 
 
+def paste(
+    objects: TrainingObjects,
+    prompts: Prompts,
+    images: Tensor,
+    masks: Tensor,
+    soft: Tensor,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Paste other objects over the crops, but not over their prompts or most of their object.
+
+    Args:
+        objects: the photographs.
+        prompts: of the B crops; ``pasted`` says over which.
+        images: B×3×S×S float32, see :func:`cut_crops`.
+        masks: B×1×S×S float32, likewise.
+        soft: B×1×S×S float32, likewise.
+
+    Returns:
+        The same three, where what is pasted hides the object.
+    """
+    size = images.shape[-1]
+    others, cover, _ = cut_crops(objects, prompts.of_pasted(), size)
+    rows = torch.from_numpy(np.flatnonzero(prompts.pasted >= 0)).to(images.device)
+    before = masks[rows]
+    middle = slice(size // 2 - CLEAR, size // 2 + CLEAR)
+    clear = cover[..., middle, middle].amax(dim=(1, 2, 3)) == 0
+    seen = (before * (1 - cover)).sum(dim=(1, 2, 3)) >= LEAST_SEEN * before.sum(dim=(1, 2, 3))
+    cover = cover * (clear & seen)[:, None, None, None]
+    return (
+        images.index_copy(0, rows, torch.lerp(images[rows], others, cover)),
+        masks.index_copy(0, rows, before * (1 - cover)),
+        soft.index_copy(0, rows, torch.where(cover > 0.5, -ZERO / STEPS_PER_LOGIT, soft[rows])),
+    )
+
+
 def change_colours(images: Tensor, prompts: Prompts) -> Tensor:
     """Apply the prompts' brightness, white balance, saturation and contrast.
 
@@ -97,10 +134,14 @@ def change_colours(images: Tensor, prompts: Prompts) -> Tensor:
 def make_batch(objects: TrainingObjects, prompts: Prompts, size: int, model: ModelConfig) -> Batch:
     """Cut, recolour and normalise a batch of size×size crops for a network."""
     images, masks, soft = cut_crops(objects, prompts, size)
+    whole = masks.sum(dim=(1, 2, 3))
+    if (prompts.pasted >= 0).any():
+        images, masks, soft = paste(objects, prompts, images, masks, soft)
+    covered = whole - masks.sum(dim=(1, 2, 3))
     images = change_colours(images, prompts)
     mean, std = (
         torch.tensor(values).to(images).view(1, 3, 1, 1) * 255 for values in (model.mean, model.std)
     )
     area = torch.from_numpy(objects.area[prompts.index] * (size / prompts.side) ** 2).to(images)
     teacher_share = torch.from_numpy(objects.teacher_share[prompts.index]).to(images)
-    return Batch((images - mean) / std, masks, area, soft, teacher_share)
+    return Batch((images - mean) / std, masks, area - covered, soft, teacher_share)

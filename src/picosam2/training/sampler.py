@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,9 @@ class SamplerConfig:
         box_jitter: most that a side of the box moves, as a share of the box's width or height.
         min_side: smallest crop of a click, in pixels.
         rotation: largest rotation about the prompt, in degrees.
+        paste: share of crops with another object pasted over what they show (Simple Copy-Paste,
+            Ghiasi et al. 2021, arXiv 2012.07177).
+        paste_fill: smallest and largest longer side of that object, as shares of the crop's side.
     """
 
     native: float = 0.3
@@ -41,6 +44,8 @@ class SamplerConfig:
     box_jitter: float = 0.3
     min_side: float = 16.0
     rotation: float = 15.0
+    paste: float = 0.0
+    paste_fill: tuple[float, float] = (0.15, 0.8)
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,9 @@ class Prompts:
         gain: B×3 float64, brightness of red, green and blue.
         saturation: B float64, 1 leaves colours as they are, 0 makes them grey.
         contrast: B float64, 1 leaves it as it is.
+        pasted: B int64, the object that is pasted over the crop, −1 for none.
+        pasted_centre: B×2 float64, as ``centre``, in the photograph of that object.
+        pasted_side: B float64, as ``side``, there.
     """
 
     index: NDArray[np.int64]
@@ -66,6 +74,9 @@ class Prompts:
     gain: NDArray[np.float64]
     saturation: NDArray[np.float64]
     contrast: NDArray[np.float64]
+    pasted: NDArray[np.int64]
+    pasted_centre: NDArray[np.float64]
+    pasted_side: NDArray[np.float64]
 
     def part(self, rank: int, world_size: int) -> Prompts:
         """The share of one of ``world_size`` equal processes."""
@@ -75,16 +86,17 @@ class Prompts:
         """Some of them."""
         return Prompts(*(a[index] for a in vars(self).values()))
 
+    def of_pasted(self) -> Prompts:
+        """The crops of what is pasted, in the same colours, where something is."""
+        rows = self.rows(np.flatnonzero(self.pasted >= 0))
+        return replace(rows, index=rows.pasted, centre=rows.pasted_centre, side=rows.pasted_side)
+
 
 def draw_prompts(
     objects: TrainingObjects, batch: int, rng: np.random.Generator, config: SamplerConfig
 ) -> Prompts:
     """Draw a batch of prompts: native crops, jittered boxes, scaled clicks; and colours."""
-    cumulative = objects.probability.cumsum()
-    index = np.minimum(
-        np.searchsorted(cumulative, rng.random(batch) * cumulative[-1], side="right"),
-        len(objects) - 1,
-    )
+    index = _draw_objects(objects, batch, rng)
     extent = objects.extent[index]
     size = extent[:, 2:] - extent[:, :2]
     longer = size.max(axis=1)
@@ -117,7 +129,26 @@ def draw_prompts(
     # One crop in twenty is grey.
     saturation = log_uniform(rng, 0.6, 1.6, batch) * (rng.random(batch) > 0.05)
     contrast = log_uniform(rng, 0.7, 1.4, batch)
-    return Prompts(index, centre, side, angle, flip, gain, saturation, contrast)
+    # What is pasted is drawn last: without it all else is the same.
+    pasted = _draw_objects(objects, batch, rng)
+    pasted_extent = objects.extent[pasted]
+    pasted_size = (pasted_extent[:, 2:] - pasted_extent[:, :2]).max(axis=1)
+    pasted_side = pasted_size / log_uniform(rng, *config.paste_fill, batch)
+    pasted_centre = (pasted_extent[:, :2] + pasted_extent[:, 2:]) / 2
+    pasted_centre += rng.uniform(-0.5, 0.5, size=(batch, 2)) * pasted_side[:, None]
+    pasted = np.where(rng.random(batch) < config.paste, pasted, -1)
+    colours = (gain, saturation, contrast)
+    return Prompts(index, centre, side, angle, flip, *colours, pasted, pasted_centre, pasted_side)
+
+
+def _draw_objects(
+    objects: TrainingObjects, batch: int, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Objects, as often as their folders' shares say."""
+    cumulative = objects.probability.cumsum()
+    drawn = np.searchsorted(cumulative, rng.random(batch) * cumulative[-1], side="right")
+    index: NDArray[np.int64] = np.minimum(drawn, len(objects) - 1)
+    return index
 
 
 def log_uniform(
