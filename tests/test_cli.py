@@ -238,6 +238,7 @@ def test_an_option_and_its_opposite_are_one():
 
 def test_what_may_be_repeated_is(tmp_path):
     """Both folders are looked at: the message is about the second."""
+    pytest.importorskip("torch")
     data = ("--data", EXAMPLES, "--data", tmp_path / "none")
     assert_refused(run("train", *data, "--out", tmp_path / "run"), "none")
 
@@ -330,6 +331,8 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path, monkeypatch):
 @pytest.mark.parametrize("content", [None, b"", b"not a model"])
 @pytest.mark.parametrize("suffix", ["onnx", "safetensors"])
 def test_broken_weights_are_refused(tmp_path, content, suffix):
+    if suffix == "safetensors":
+        pytest.importorskip("torch")
     weights = tmp_path / f"w.{suffix}"
     if content is not None:
         weights.write_bytes(content)
@@ -361,6 +364,7 @@ def test_a_box_without_area_scores_nothing(tmp_path):
 
 @pytest.mark.parametrize("option", [("--batch", 0), ("--lr", "nan"), ("--lr", -1), ("--seed", -1)])
 def test_training_refuses_bad_numbers(tmp_path, option):
+    pytest.importorskip("torch")
     result = run("train", "--data", EXAMPLES, "--out", tmp_path / "run", *option)
     assert_refused(result, option[0])
     assert not (tmp_path / "run").exists()
