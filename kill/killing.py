@@ -16,7 +16,7 @@ from verbs import QUICK, Contents, Verb, read_contents
 
 POLL_SECONDS = 0.002
 # After a kill every process of the run has this long to notice.
-GRACE_SECONDS = 30.0
+GRACE_SECONDS = 90.0
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,8 @@ class Whole:
 
 
 def run_whole(verb: Verb, sandbox: Path) -> Whole:
-    """Run a verb undisturbed."""
+    """Run a verb undisturbed, from an empty folder."""
+    shutil.rmtree(sandbox, ignore_errors=True)
     started = time.monotonic()
     process = _start(verb, sandbox)
     while process.poll() is None and not _writes(sandbox):
@@ -81,7 +82,6 @@ def _start(verb: Verb, sandbox: Path) -> subprocess.Popen[bytes]:
     temporary.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, str(QUICK), *verb.arguments, "--out", str(sandbox / "out")]
     environment = {"TMPDIR": str(temporary), "RAY_TMPDIR": str(temporary), "OMP_NUM_THREADS": "1"}
-    # Ray's workers have no main module: they find the small teacher by this folder alone.
     environment["PYTHONPATH"] = os.pathsep.join([str(QUICK.parent), *sys.path])
     with (sandbox.parent / f"{sandbox.name}.log").open("ab") as log:
         return subprocess.Popen(

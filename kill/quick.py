@@ -40,6 +40,10 @@ def _set(name: str, value: Any) -> None:
 def _make_quick(verb: str) -> None:
     if verb == "label":
         _set("teacher.load_teacher", lambda _: Discs())
+        if "ray" in sys.argv:
+            # Its workers import picosam2 anew: they get the executor as it is here.
+            executor = importlib.import_module("picosam2.labelling.executors.ray")
+            executor.ray.cloudpickle.register_pickle_by_value(executor)
     elif verb == "export":
         _set("export.run.CALIBRATION_CROPS", 8)
     elif verb == "eval":
