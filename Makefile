@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Compiling modules that are never imported would take a fifth of the time and space.
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt
 
-.PHONY: demo test test-export test-inference test-web web web-figures edge-tools fuzz kill-tests load-test lint weights report clicks video \
+.PHONY: demo test test-export test-inference test-web web web-figures edge-tools fuzz kill-tests load-test lint release weights report clicks video \
 	edge clean
 
 demo: .venv/installed
@@ -64,6 +64,22 @@ lint: .venv/developing
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# What a release consists of, in dist/ (CONTRIBUTING.md): make release KEY=~/.ssh/id_ed25519
+KEY ?=
+release: .venv/developing web
+	rm -rf dist
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/python -m build --no-isolation
+	$(PYTHON) -m venv dist/env
+	dist/env/bin/pip install --quiet --disable-pip-version-check --no-compile dist/*.whl
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/cyclonedx-py environment dist/env/bin/python \
+		--pyproject pyproject.toml --mc-type library --output-reproducible -o dist/picosam2.cdx.json
+	rm -rf dist/env
+	cd web && npm sbom --omit dev --sbom-format cyclonedx > ../dist/picosam2-web.cdx.json
+	cd dist && sha256sum * > SHA256SUMS
+	if [ -n "$(KEY)" ]; then ssh-keygen -Y sign -f $(KEY) -n picosam2 dist/SHA256SUMS; fi
+	last=$$(git describe --tags --abbrev=0 2> /dev/null) || exit 0; \
+		$(BIN)/griffe check picosam2 --search src --against $$last
 
 # make weights RUN=runs/x DATA=../shared/data: export, measure and describe a run's weights.
 weights: .venv/developing

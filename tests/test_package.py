@@ -44,6 +44,20 @@ def test_the_wheel_is_at_most_14_megabytes_and_holds_the_weights(built):
     assert any(name.endswith("licenses/LICENSE") for name in names)
 
 
+def test_the_wheel_is_the_same_bytes_twice(built, tmp_path):
+    """From another folder, whose files have other times."""
+    (sdist,) = built.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        archive.extractall(tmp_path, filter="data")
+    (again,) = tmp_path.iterdir()
+    command = [sys.executable, "-m", "build", "--no-isolation", "--wheel", str(again)]
+    subprocess.run(command, check=True, capture_output=True)
+    (first,), (second,) = built.glob("*.whl"), (again / "dist").glob("*.whl")
+    names = [sorted(zipfile.ZipFile(wheel).namelist()) for wheel in (first, second)]
+    assert names[0] == names[1]
+    assert first.read_bytes() == second.read_bytes()
+
+
 def test_the_sdist_holds_tests_and_examples(built):
     (sdist,) = built.glob("*.tar.gz")
     with tarfile.open(sdist) as archive:
