@@ -75,7 +75,7 @@ release: .venv/developing web
 	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/cyclonedx-py environment dist/env/bin/python \
 		--pyproject pyproject.toml --mc-type library --output-reproducible -o dist/picosam2.cdx.json
 	rm -rf dist/env
-	cd web && npm sbom --omit dev --sbom-format cyclonedx > ../dist/picosam2-web.cdx.json
+	cd web && npm sbom --package-lock-only --omit dev --sbom-format cyclonedx > ../dist/picosam2-web.cdx.json
 	cd dist && sha256sum * > SHA256SUMS
 	if [ -n "$(KEY)" ]; then ssh-keygen -Y sign -f $(KEY) -n picosam2 dist/SHA256SUMS; fi
 	last=$$(git describe --tags --abbrev=0 2> /dev/null) || exit 0; \
