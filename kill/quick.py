@@ -55,7 +55,7 @@ def _make_quick(verb: str) -> None:
 
         _set(
             "training.run.RunOptions",
-            functools.partial(RunOptions, save_every=5, validate_every=10),
+            functools.partial(RunOptions, log_every=5, save_every=5, validate_every=10),
         )
 
 

@@ -557,6 +557,7 @@ def test_f_is_the_share_of_boundaries_that_meet():
 
 
 def test_videos_with_masks_are_measured(tmp_path, video):
+    pytest.importorskip("cv2")
     path, _, masks = video
     folder = tmp_path / "videos" / "cup"
     folder.mkdir(parents=True)

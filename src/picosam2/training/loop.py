@@ -48,12 +48,15 @@ class RunOptions:
     Args:
         out: folder of the run; all processes need it.
         start: where the first weights come from.
-        save_every: steps between two saved states.
+        log_every: steps between two rows of the log, and what they are the means of.
+        save_every: steps between two saved states; a multiple of ``log_every``, so that the rows
+            after a stop are as without one.
         validate_every: steps between two validations.
     """
 
     out: Path
     start: Start = field(default_factory=Start)
+    log_every: int = 50
     save_every: int = 100
     validate_every: int = 2000
 
@@ -258,7 +261,7 @@ def _train(
         average.update_parameters(network)
         bar.update()
         sums = {k: sums[k] + v if sums else v for k, v in figures.items()}
-        if step % 50 == 0 or step == config.steps:
+        if step % options.log_every == 0 or step == config.steps:
             count, now = step - last_step, time.perf_counter()
             row: dict[str, Any] = {k: v.item() / count for k, v in sums.items()}
             rate = count * config.batch / (now - last_time)

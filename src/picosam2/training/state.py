@@ -29,8 +29,10 @@ def save_state(
     for number, optimizer in enumerate(optimizers):
         for index, state in optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer{number}.{index}.{k}": v for k, v in state.items()}
+    tensors["step"] = torch.tensor(step)
     tensors = {k: v.detach().contiguous().cpu().clone() for k, v in tensors.items()}
-    save_tensors(path, tensors, {"step": str(step), "optimizers": _names(optimizers)})
+    # safetensors writes several entries of metadata in any order: with one, equal states are equal.
+    save_tensors(path, tensors, {"optimizers": _names(optimizers)})
 
 
 def load_state(
@@ -47,10 +49,10 @@ def load_state(
     try:
         with safetensors.safe_open(str(path), "pt") as file:
             metadata = file.metadata() or {}
-        step = int(metadata["step"])
         if metadata.get("optimizers") != _names(optimizers):
             raise ValueError("it was saved with other optimisers")
         tensors = load_file(path)
+        step = int(tensors["step"])
         for prefix, module in (("network", network), ("average", average)):
             module.load_state_dict(_part(tensors, prefix))
         for number, optimizer in enumerate(optimizers):
