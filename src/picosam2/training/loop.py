@@ -213,7 +213,7 @@ def _train(
     if device.type == "cuda":
         # Half as many milliseconds a step again (docs/training.md), for half a minute at the start.
         torch.backends.cudnn.benchmark = True
-        parallel = torch.compile(parallel)
+        parallel = cast(nn.Module, torch.compile(parallel))
     log = Log(options.out, step) if world.rank == 0 else None
     bar = tqdm(
         total=config.steps,
