@@ -194,8 +194,10 @@ def test_pictures_are_numbered(tmp_path):
 
 def test_a_cutout_is_soft_at_its_edge_only(predictor, cat):
     predictor.set_image(cat)
-    (mask,), _, _ = predictor.predict([(230, 160)], multimask_output=False)
-    (logits,), _, _ = predictor.predict([(230, 160)], multimask_output=False, return_logits=True)
+    (mask,), _, _ = predictor.predict(box=(60, 0, 420, 300), multimask_output=False)
+    (logits,), _, _ = predictor.predict(
+        box=(60, 0, 420, 300), multimask_output=False, return_logits=True
+    )
     pixels = np.asarray(cut_out(cat, logits))
     alpha = pixels[..., 3]
     assert np.array_equal(alpha > 127, mask)

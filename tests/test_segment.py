@@ -285,7 +285,7 @@ def test_one_photograph_names_its_files(tmp_path):
 def test_tolerance_is_about_the_number_of_points(tmp_path):
     points = []
     for tolerance in (0, 1, 5):
-        call = ("--point", "230,160", "--format", "yolo-seg", "--out", tmp_path)
+        call = ("--box", BOX, "--format", "yolo-seg", "--out", tmp_path)
         assert run("segment", CAT, *call, "--tolerance", tolerance).exit_code == 0
         points.append(len((tmp_path / "chelsea.txt").read_text().split()))
     assert points[0] > 3 * points[1] > 3 * points[2]
