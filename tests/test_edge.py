@@ -125,8 +125,8 @@ def test_the_target_is_exported(exported, target):
 def test_the_masks_are_close_to_fp32s(exported, target):
     found = sidecar(exported, target)["verification"]
     assert found["passed"]
-    # The IMX500 takes powers of two for scales.
-    least = {"imx500": 0.85}.get(target, 0.93 if TARGETS[target].int8 else 0.999)
+    # Of INT8 calibrated on four photographs: 0.93 to 0.97; with ReLU6 not fused it was 0.79.
+    least = 0.92 if TARGETS[target].int8 else 0.999
     assert found["mask_iou"] >= least
 
 
