@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Compiling modules that are never imported would take a fifth of the time and space.
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt
 
-.PHONY: demo test test-export test-inference test-web web web-figures edge-tools fuzz kill-tests load-test lint release weights report clicks video \
+.PHONY: demo test test-export test-inference test-web web web-figures edge-tools fuzz kill-tests load-test lint release docs weights report clicks video \
 	edge clean
 
 demo: .venv/installed
@@ -64,6 +64,10 @@ lint: .venv/developing
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# The documents as pages, in site/index.html; links and anchors are checked.
+docs: .venv/developing
+	$(BIN)/mkdocs build
 
 # What a release consists of, in dist/ (CONTRIBUTING.md): make release KEY=~/.ssh/id_ed25519
 KEY ?=

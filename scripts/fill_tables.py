@@ -15,8 +15,8 @@ import distillation_table
 import tries
 import video_table
 
-from picosam2.evaluation.report.tables import clicks_tables, predicted_iou_table, readme_tables
-from picosam2.export.fit import fit_table
+from picosam2.evaluation.report.tables import clicks_tables, document_tables, predicted_iou_table
+from picosam2.export.fit import fit_table, targets_table
 from picosam2.files import replacing
 from picosam2.table import Table
 from picosam2.weights import BUNDLED, CORRECTING, FAMILIES, model_path, weights_path
@@ -28,7 +28,7 @@ RESULTS = (
 )
 DOCUMENTS = [
     ROOT / "README.md",
-    *(ROOT / "docs" / f"{name}.md" for name in ("prompts", "training", "video")),
+    *(ROOT / "docs" / f"{name}.md" for name in ("results", "prompts", "training", "video")),
 ]
 
 
@@ -45,10 +45,11 @@ def read_tables() -> dict[str, Table]:
     """Every table of the results, by the name of its place."""
     report, clicks, video, motion, edge, steps, bounds, distillation, tried = map(read, RESULTS)
     return {
-        **readme_tables(report["runs"]),
+        **document_tables(report["runs"]),
         **clicks_tables(clicks["runs"]),
         "predicted-iou": predicted_iou_table(report["runs"]),
         "edge": fit_table(edge["rows"]),
+        "targets": targets_table(edge["rows"]),
         "outside": Table(**bounds["tables"]["outside"]),
         **{f"{name}-steps": Table(**table) for name, table in steps["tables"].items()},
         **{

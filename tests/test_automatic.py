@@ -11,7 +11,7 @@ from pycocotools import mask as coco_mask
 
 from picosam2 import InputError
 from picosam2.automatic import AutomaticMaskGenerator
-from picosam2.automatic.candidates import without_small_regions
+from picosam2.automatic.candidates import is_square, without_small_regions
 from picosam2.automatic.grid import grid_crops, layer_windows, point_grid
 from picosam2.automatic.suppression import suppress
 from picosam2.data.rle import decode_rle, encode_mask, encode_window
@@ -21,6 +21,8 @@ from picosam2.evaluation.peers.grid import masks_of_grid
 from picosam2.evaluation.protocols import PROTOCOLS, Case
 from picosam2.evaluation.segmenter import Found, PredictorSegmenter
 from picosam2.masks import mask_iou
+from picosam2.predictor.readings import Reading
+from picosam2.prompt import Crop
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +41,16 @@ def found(predictor, coffee):
 def test_the_outlined_objects_are_among_the_masks(found, coffee):
     best = [max(mask_iou(r["segmentation"], truth) for r in found) for truth in coffee[1]]
     assert np.median(best) > 0.6, best
+
+
+def test_a_mask_whose_shape_is_its_crops_is_no_object():
+    """A wall fills its crop; where that leaves the photograph, the border may be the wall's own."""
+    wall = np.ones((96, 96), np.float32)
+    disc = np.where(np.hypot(*np.mgrid[-48:48, -48:48]) < 40, 1, -1).astype(np.float32)
+    inside, whole = Crop(200, 150, 80), Crop(200, 150, 500)
+    assert is_square(Reading(inside, wall, 0.9), (300, 400))
+    assert not is_square(Reading(inside, disc, 0.9), (300, 400))
+    assert not is_square(Reading(whole, wall, 0.9), (300, 400))
 
 
 def test_a_record_is_segment_anythings(found, coffee):
@@ -94,11 +106,11 @@ def test_a_search_that_is_stopped_gives_what_it_found(predictor, coffee):
         return len(told) == 2
 
     generator = AutomaticMaskGenerator(
-        predictor, 12, 16, pred_iou_thresh=0, stability_score_thresh=0
+        predictor, 12, 64, pred_iou_thresh=0, stability_score_thresh=0
     )
     assert generator.generate(coffee[0], stop_after_two)
-    assert [done for done, _ in told] == [16, 32]
-    assert told[0][1] > 32
+    assert [done for done, _ in told] == [64, 128]
+    assert told[0][1] > 128
 
 
 def test_layers_look_at_windows_more_closely(predictor, coffee):

@@ -6,15 +6,30 @@ from typing import TYPE_CHECKING, Any
 from picosam2.errors import InputError
 
 if TYPE_CHECKING:
+    from picosam2.automatic import AutomaticMaskGenerator
     from picosam2.formats.detections import to_supervision
     from picosam2.predictor import Predictor, PredictorConfig
+    from picosam2.video import Tracker, TrackerConfig, VideoPredictor
 
-__all__ = ["InputError", "Predictor", "PredictorConfig", "to_supervision"]
+__all__ = [
+    "AutomaticMaskGenerator",
+    "InputError",
+    "Predictor",
+    "PredictorConfig",
+    "Tracker",
+    "TrackerConfig",
+    "VideoPredictor",
+    "to_supervision",
+]
 
 # Where names are that are imported when they are asked for.
 _HOMES = {
+    "AutomaticMaskGenerator": "picosam2.automatic",
     "Predictor": "picosam2.predictor",
     "PredictorConfig": "picosam2.predictor",
+    "Tracker": "picosam2.video",
+    "TrackerConfig": "picosam2.video",
+    "VideoPredictor": "picosam2.video",
     "to_supervision": "picosam2.formats.detections",
 }
 

