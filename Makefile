@@ -134,12 +134,13 @@ edge: edge-tools $(TARGETS:%=exported/small/%/done) $(TARGETS:%=exported/paper/%
 	$(BIN)/picosam2 fit exported --json docs/results/edge.json
 	$(BIN)/python scripts/fill_tables.py
 
+FLOAT := onnx openvino litert executorch
 EXPORTERS := $(wildcard src/picosam2/export/*.py src/picosam2/export/*/* src/picosam2/runtime/*.py)
 define EXPORT
 exported/$(1)/%/done: src/picosam2/weights/$(1)/picosam2.safetensors $(EXPORTERS)
 	rm -rf $$(@D)
 	$(BIN)/picosam2 export $$* --weights $(1) --out $$(@D) \
-		--calibration $(DATA)/coco-train --verify $(DATA)/coco-val
+		$$(if $$(filter $(FLOAT),$$*),,--calibration $(DATA)/coco-train) --verify $(DATA)/coco-val
 	@touch $$@
 endef
 $(foreach family,small paper,$(eval $(call EXPORT,$(family))))
