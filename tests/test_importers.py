@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import tarfile
 from pathlib import Path
 
@@ -799,3 +800,13 @@ def test_export_leaves_nothing_half_written(tmp_path, sa1b):
 
 
 # The document
+
+
+def test_photographs_may_lie_beside_the_annotation_file(tmp_path):
+    """As the page for the browser leaves a folder: the verbs read it as one with ``images/``."""
+    beside = tmp_path / "photos"
+    shutil.copytree(EXAMPLES / "images", beside)
+    shutil.copy(EXAMPLES / "instances.json", beside)
+    found = [CocoFolder(beside).photographs, import_("coco", beside, tmp_path / "shards")]
+    for photographs in found:
+        assert sorted(p.record.image.file_name for p in photographs) == sorted(FILES)

@@ -15,7 +15,7 @@ from picosam2.data.coco_file import CocoFile, Entry, as_text, entry_ids, read_co
 from picosam2.data.header import Exif, annotated_upright, read_header
 from picosam2.data.keys import as_number
 from picosam2.data.photograph import Photograph
-from picosam2.data.places import find_photograph
+from picosam2.data.places import find_photograph, images_of
 from picosam2.data.problems import BrokenError, Kind, Problems
 from picosam2.data.records import check_annotation, check_image, unique_annotations
 from picosam2.data.rle import rle_area
@@ -44,7 +44,7 @@ class CocoFolder:
     """A folder with ``images/`` and ``instances.json`` in COCO format.
 
     Args:
-        path: the folder.
+        path: the folder; without an ``images/`` the photographs lie in it.
         part: which of its photographs.
         problems: where to note what is left out.
         exif: ``ignore`` takes every photograph as it is stored.
@@ -69,7 +69,7 @@ class CocoFolder:
         if not annotation_file.is_file():
             raise InputError(f"no {annotation_file}: give a folder with images/ and instances.json")
         file = read_coco_file(annotation_file, self.problems)
-        reader = CocoReader(file, self.path / "images", self.problems, exif)
+        reader = CocoReader(file, images_of(self.path), self.problems, exif)
         self.photographs = list(reader.photographs(part))
         # Of the parts of a folder, the first speaks for its one file.
         if not part.start:

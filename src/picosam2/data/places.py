@@ -5,6 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 
+def images_of(folder: Path) -> Path:
+    """Where the photographs of a folder in COCO format lie: in ``images/``, or in itself.
+
+    The page for the browser writes ``instances.json`` beside the photographs.
+    """
+    images = folder / "images"
+    return images if images.is_dir() else folder
+
+
 def find_photograph(images: Path, file_name: str, address: str = "") -> Path:
     """The file of a photograph.
 

@@ -9,6 +9,7 @@ from picosam2.data.coco import CocoReader, shown_name
 from picosam2.data.coco_file import Entry, read_coco_file
 from picosam2.data.header import Exif
 from picosam2.data.importers.candidate import Candidate, Found
+from picosam2.data.places import images_of
 from picosam2.data.problems import Problems
 from picosam2.errors import InputError
 
@@ -23,7 +24,7 @@ def find_coco(
     """
     folder = Path(source)
     if is_plain_folder(folder):
-        return list_images(folder / "instances.json", folder / "images", problems, split, exif)
+        return list_images(folder / "instances.json", images_of(folder), problems, split, exif)
     annotations, split = find_annotations(folder, "instances_", split)
     return list_images(annotations, folder / split, problems, split, exif)
 
