@@ -55,9 +55,9 @@ SECONDS_OF_LOAD ?= 30
 load-test: .venv/developing
 	$(BIN)/python benchmarks/serving.py --seconds $(SECONDS_OF_LOAD)
 
-# The HTTP service by Ray Serve, two replicas.
+# What needs a Ray or torchrun: labelling, training, and the HTTP service as two replicas.
 test-cluster: .venv/developing
-	$(BIN)/python -m pytest -m cluster -n 0 tests/test_ray_serve.py
+	$(BIN)/python -m pytest -m cluster -n 0 tests/test_labelling.py tests/test_distributed.py tests/test_ray_serve.py
 
 # The wheel and the tests of inference: make test-inference WITH="--python python3.13", or
 # WITH=--lowest for the lowest versions of what it needs.

@@ -96,6 +96,7 @@ def train_command(processes: int | None, data: Path, out: Path, *options: object
     return [*command, "picosam2", *map(str, arguments)]
 
 
+@pytest.mark.cluster
 def test_torchrun_goes_on_with_another_number_of_processes(example_shards, tmp_path):
     """Two processes with a shard each, then one with both, then none of torchrun's."""
     out = tmp_path / "run"
@@ -126,6 +127,7 @@ def test_processes_with_photographs_of_their_own_draw_from_these(example_shards)
         assert len(batch.images) == SMALL.batch // 2
 
 
+@pytest.mark.cluster
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -314,6 +314,7 @@ def test_a_missing_teacher_is_one_line_with_two_workers_too(shards, tmp_path, mo
             label(str(shards), str(tmp_path / "out"), "sam2-tiny", EVERYTHING, "local", workers)
 
 
+@pytest.mark.cluster
 def test_ray_refuses_what_it_cannot_do(shards, random_sam2, tmp_path, monkeypatch):
     pytest.importorskip("ray")
     monkeypatch.setenv("RAY_OVERRIDE_RESOURCES", '{"CPU": 1}')
@@ -448,6 +449,7 @@ def test_two_runs_on_one_output_do_not_disturb_each_other(shards, whole, tmp_pat
     assert contents(tmp_path / "shared") == contents(whole)
 
 
+@pytest.mark.cluster
 def test_ray_repeats_the_shard_of_a_worker_that_was_killed(shards, random_sam2, labelled, tmp_path):
     pytest.importorskip("ray")
     code = (

@@ -71,8 +71,9 @@ def workplace(tmp_path, monkeypatch):
     (tmp_path / "src").symlink_to(ROOT / "src")
     for name in ("mine", "held-out", "coco-val"):
         (tmp_path / name).symlink_to(EXAMPLES)
-    (tmp_path / "photos").mkdir()
-    shutil.copy(EXAMPLES / "images" / "chelsea.jpg", tmp_path / "photos")
+    for name in ("photos", "photographs"):
+        (tmp_path / name).mkdir()
+        shutil.copy(EXAMPLES / "images" / "chelsea.jpg", tmp_path / name)
     # As the page for the browser writes it; of the other photographs it is said that they miss.
     shutil.copy(EXAMPLES / "instances.json", tmp_path / "photos")
     box = {"image_id": "chelsea.jpg", "category_id": 1, "bbox": [120, 30, 210, 260], "score": 0.9}
