@@ -12,15 +12,17 @@ from PIL import Image, ImageDraw
 from picosam2 import Predictor
 from picosam2.examples import EXAMPLES
 from picosam2.images import load_image
-from picosam2.overlay import COLOUR, draw_overlay
+from picosam2.overlay import CLICK_COLOURS, COLOUR, DIMMED, TINTED, draw_overlay
+from picosam2.predictor.corrections import in_crop
 from picosam2.predictor.prior import make_prior
+from picosam2.predictor.prompts import Click
 from picosam2.prompt import CROP_SIZE, Crop, box_crop, click_crops, cut
 
 CLICK = (288.0, 133.0)
 ADDED = (225.0, 245.0)
 BOX = (172.0, 16.0, 410.0, 245.0)
 SIDE, GAP = 240, 8
-GREEN, RED, GREY = (64, 208, 96), (255, 64, 64), (128, 128, 128)
+GREEN, GREY = CLICK_COLOURS[1], (128, 128, 128)
 
 
 def main() -> None:
@@ -32,24 +34,25 @@ def main() -> None:
 
     longer = max(image.shape[:2])
     crops = click_crops(*CLICK, [longer * share for share in predictor.config.click_sides])
-    logits, scores = predictor.runtime(np.stack([cut(image, crop) for crop in crops]))
+    shown = np.stack([cut(image, crop) for crop in crops])
+    logits, scores = predictor.runtime(shown)
     tiles = [
-        _tile(cut(image, crop), mask > 0, f"{score:.2f}", bool(score == scores.max()))
-        for crop, mask, score in zip(crops, logits, scores, strict=True)
+        _tile(pixels, mask > 0, f"{score:.2f}", bool(score == scores.max()))
+        for pixels, mask, score in zip(shown, logits, scores, strict=True)
     ]
     mask = predictor.predict([CLICK], [1], multimask_output=False)[0][0]
     whole = [_squares(Image.fromarray(image), crops), draw_overlay(image, mask, CLICK)]
     _save(out / "click.jpg", [tiles, whole])
 
-    crop = box_crop(BOX)
-    logits, scores = predictor.runtime(cut(image, crop)[None])
+    pixels = cut(image, box_crop(BOX))
+    logits, scores = predictor.runtime(pixels[None])
     mask = predictor.predict(box=BOX, multimask_output=False)[0][0]
     _save(
         out / "box.jpg",
         [
             [
                 draw_overlay(image, np.ones(mask.shape, bool), box=BOX, colour=(255, 255, 255)),
-                _tile(cut(image, crop), logits[0] > 0, f"{scores[0]:.2f}", False),
+                _tile(pixels, logits[0] > 0, f"{scores[0]:.2f}", False),
                 draw_overlay(image, mask, box=BOX),
             ]
         ],
@@ -62,13 +65,11 @@ def _correction(predictor: Predictor, image: NDArray[np.uint8], crop: Crop) -> l
     assert predictor.corrector
     pixels = cut(image, crop)
     before = predictor.runtime(pixels[None])[0][0] > 0
-    scale = CROP_SIZE / crop.side
-    clicks = [((x - crop.left) * scale, (y - crop.top) * scale, True) for x, y in (CLICK, ADDED)]
+    clicks = [(*in_crop(Click(*xy), crop, CROP_SIZE), True) for xy in (CLICK, ADDED)]
     prior = make_prior(before, clicks, CROP_SIZE)
     logits, scores = predictor.corrector(pixels[None], prior[None])
     shown = np.full((CROP_SIZE, CROP_SIZE, 3), GREY, np.uint8)
-    for value, colour in ((1, GREEN), (-1, RED)):
-        shown[prior[..., 1] == value] = colour
+    shown[prior[..., 1] == 1] = GREEN
     return [
         _enlarged(pixels),
         _enlarged(np.where(before[..., None], 255, 0).repeat(3, 2).astype(np.uint8)),
@@ -81,8 +82,8 @@ def _tile(
     pixels: NDArray[np.uint8], mask: NDArray[np.bool_], text: str, framed: bool
 ) -> Image.Image:
     """A crop with its mask tinted, enlarged."""
-    tinted = pixels * 0.55
-    tinted[mask] = pixels[mask] * 0.72 + np.array(COLOUR) * 0.28
+    tinted = pixels * DIMMED
+    tinted[mask] = pixels[mask] * TINTED + np.array(COLOUR) * (1 - TINTED)
     picture = _enlarged(tinted.astype(np.uint8))
     draw = ImageDraw.Draw(picture)
     draw.text((8, 6), text, "white", font_size=22, stroke_width=2, stroke_fill="black")

@@ -799,9 +799,6 @@ def test_export_leaves_nothing_half_written(tmp_path, sa1b):
     assert {path.name for path in tmp_path.iterdir()} == {"sa1b", "full"}
 
 
-# The document
-
-
 def test_photographs_may_lie_beside_the_annotation_file(tmp_path):
     """As the page for the browser leaves a folder: the verbs read it as one with ``images/``."""
     beside = tmp_path / "photos"

@@ -10,7 +10,6 @@ import pytest
 from picosam2 import InputError
 from picosam2.examples import EXAMPLES
 
-pytest.importorskip("ray.serve")
 requests = pytest.importorskip("requests")
 
 pytestmark = pytest.mark.cluster
@@ -20,6 +19,7 @@ CLICK = {"points": "[[230, 160]]"}
 @pytest.fixture(scope="module")
 def address():
     """Two replicas on a Ray of this machine."""
+    pytest.importorskip("ray.serve")
     import ray
     from ray import serve
 
@@ -29,7 +29,6 @@ def address():
         patch.setenv("PICOSAM2_TOKEN", "secret")
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         patch.setenv("RAY_raylet_start_wait_time_s", "300")  # on a busy machine
-        # Where the machine is very busy, the raylet may give up at its start.
         ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]
@@ -41,6 +40,7 @@ def address():
 
 
 def test_arguments_are_checked(monkeypatch):
+    pytest.importorskip("ray.serve")
     from picosam2.integrations.ray_serve import build
 
     monkeypatch.delenv("PICOSAM2_TOKEN", raising=False)

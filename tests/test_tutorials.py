@@ -81,24 +81,16 @@ def workplace(tmp_path, monkeypatch):
     return tmp_path
 
 
-def make_clip(path) -> None:
-    av = pytest.importorskip("av")
-    cat = np.asarray(picosam2.images.load_image(EXAMPLES / "images" / "chelsea.jpg"))
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=25)
-        stream.width, stream.height, stream.pix_fmt = 450, 300, "yuv420p"
-        for step in range(3):
-            frame = np.roll(cat[:, :450], 3 * step, axis=1)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame)))
-        container.mux(stream.encode())
-
-
 @pytest.mark.parametrize("tutorial", [t for t in TUTORIALS if commands(t)], ids=lambda p: p.stem)
-def test_its_commands_run(tutorial, workplace):
+def test_its_commands_run(tutorial, workplace, cat):
     for needed in ("torch", "onnx", "shapely"):
         pytest.importorskip(needed)
     if "clip.mp4" in tutorial.read_text():
-        make_clip(workplace / "clip.mp4")
+        pytest.importorskip("av")
+        from test_video import write_video
+
+        frames = [np.roll(cat[:, :450], 3 * step, axis=1) for step in range(3)]
+        write_video(workplace / "clip.mp4", frames)
     for command in commands(tutorial):
         for whole, small in SMALLER:
             command = command.replace(whole, small)

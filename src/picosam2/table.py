@@ -21,6 +21,15 @@ class Table:
     header: list[str]
     rows: list[list[str]]
 
+    def choose(self, columns: list[str]) -> Table:
+        """Some of its columns; where several have a name, the first.
+
+        Raises:
+            ValueError: there is no such column.
+        """
+        chosen = [self.header.index(name) for name in columns]
+        return Table(self.title, columns, [[row[index] for index in chosen] for row in self.rows])
+
     def markdown(self) -> str:
         """As GitHub shows it, without the title."""
         lines = [self.header, ["---"] * len(self.header), *self.rows]

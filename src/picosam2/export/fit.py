@@ -136,12 +136,11 @@ def fit_table(rows: list[dict[str, Any]]) -> Table:
 
 
 def targets_table(rows: list[dict[str, Any]]) -> Table:
-    """What decides about a target, of the default network where it was measured."""
-    whole = fit_table(rows)
-    mine = [row for row in whole.rows if row[0] == f"`{DEFAULT_MODEL}`"] or whole.rows
-    header = ["target", "file, MB", "run-time memory", "one crop, ms", "mask IoU with fp32"]
-    chosen = [whole.header.index(name) for name in header]
-    return Table("Targets", header, [[row[index] for index in chosen] for row in mine])
+    """What decides about a target, of the default network."""
+    mine = [row for row in rows if row.get("family") == DEFAULT_MODEL]
+    return fit_table(mine).choose(
+        ["target", "file, MB", "run-time memory", "one crop, ms", "mask IoU with fp32"]
+    )
 
 
 def describe_measurement() -> dict[str, Any]:

@@ -41,9 +41,10 @@ def export_imx500(job: Job) -> Artefact:
         np.save(folder / "crops.npy", job.samples.crops)
         arguments = [job.weights.resolve(), folder / "crops.npy", folder]
         run_isolated("imx500", arguments, "quantising by MCT")
-        shutil.copy(folder / "fake-quantised.onnx", quantised)
-        _name_image(quantised)
-        _quantise_in_float(quantised)
+        model = onnx.load(folder / "fake-quantised.onnx")
+        _rename_input(model)
+        _quantise_in_float(model)
+        onnx.save(model, quantised)
         _convert(folder / "mctq.onnx", folder / "converted", job.folder)
     return Artefact(
         job.folder / "packerOut.zip",
@@ -54,23 +55,20 @@ def export_imx500(job: Job) -> Artefact:
     )
 
 
-def _name_image(path: Path) -> None:
-    """The exporter of MCT names the input ``input``; ours is ``image``."""
-    model = onnx.load(path)
+def _rename_input(model: onnx.ModelProto) -> None:
+    """The exporter of MCT names it ``input``; ours is ``image``."""
     (image,) = model.graph.input
     for node in model.graph.node:
         node.input[:] = ["image" if name == image.name else name for name in node.input]
     image.name = "image"
-    onnx.save(model, path)
 
 
-def _quantise_in_float(path: Path) -> None:
+def _quantise_in_float(model: onnx.ModelProto) -> None:
     """Write QuantizeLinear and DequantizeLinear as what they do: divide, round, clip, multiply.
 
     ONNX Runtime rewrites graphs around the two, and drops clippings (ReLU6) before powers of two
     for scales that count: 0.85 of mask IoU where MCT's own model has 0.97.
     """
-    model = onnx.load(path)
     constants = {
         node.output[0]: numpy_helper.to_array(node.attribute[0].t)
         for node in model.graph.node
@@ -96,7 +94,6 @@ def _quantise_in_float(path: Path) -> None:
             nodes.append(node)
     del model.graph.node[:]
     model.graph.node.extend(nodes)
-    onnx.save(model, path)
 
 
 def _convert(model: Path, converted: Path, out: Path) -> None:

@@ -8,6 +8,7 @@ import shutil
 import threading
 from pathlib import Path
 
+from picosam2.data.places import images_of
 from picosam2.errors import InputError
 from picosam2.files import replacing
 
@@ -45,8 +46,7 @@ class Folder:
         if not path.is_dir():
             raise InputError(f"{path} is not a folder: give a folder of photographs")
         self.path = path.resolve()
-        images = self.path / "images"
-        self._images = images if images.is_dir() else self.path
+        self._images = images_of(self.path)
         self._lock = threading.Lock()
         self._written = ""
         if not self.photographs():

