@@ -22,7 +22,7 @@ from picosam2 import Predictor
 from picosam2.data.source import open_source
 from picosam2.evaluation.run import evaluate
 from picosam2.export.run import export_model
-from picosam2.model import PaperConfig
+from picosam2.model import ModelConfig, PaperConfig
 from picosam2.output import write_json
 from picosam2.predictor.scores import read_models
 from picosam2.record import describe_machine, git_commit, versions
@@ -37,6 +37,8 @@ LABELLED = {"coco-train": 0.54, "coco-boxes": 0.24}
 HUMAN = {"duts-train": 0.10, "clothing-train": 0.06, "cats-train": 0.04, "balloon-train": 0.02}
 # The second collection: small things, animals, streets.
 SECOND = {"things-train": 0.09, "animals-train": 0.03, "street-train": 0.03}
+# What SAM 2's grid of clicks found where nobody had outlined anything.
+GRIDS = ("unlabelled", "coco-boxes-grid", "duts-grid")
 FOLDERS = (*HUMAN, *SECOND)
 TARGETS = {"fp32": ("onnx", FP32), "int8": ("onnx-int8", INT8)}
 
@@ -54,6 +56,8 @@ class Data:
         # Threads of this process would not survive the forks.
         torch.set_num_threads(1)
         paths = [labels / name for name in LABELLED] + [data / name for name in FOLDERS]
+        # Last, where they are: the draws from the others stay the same.
+        paths += [labels / name for name in GRIDS if (labels / name).is_dir()]
         sources = [open_source(path) for path in paths]
         objects = load_objects(sources, [1.0] * len(sources), seed)
         return cls([path.name for path in paths], objects.share_memory_())
@@ -84,13 +88,16 @@ def conditions() -> dict[str, Any]:
 
 def digests(data: Path, labels: Path, splits: Iterable[str]) -> dict[str, str]:
     """SHA-256 of what was trained on, calibrated, fitted and measured with, by folder."""
-    labelled = {f"labels/{name}": labels / name for name in LABELLED}
+    grids = [name for name in GRIDS if (labels / name).is_dir()]
+    labelled = {f"labels/{name}": labels / name for name in (*LABELLED, *grids)}
     others = {f"data/{name}": data / name for name in (*FOLDERS, "coco-train", "coco-dev", *splits)}
     return {name: open_source(path).digest for name, path in (labelled | others).items()}
 
 
-def short_config(samples: int, seed: int, lr: float, loss: str) -> TrainConfig:
-    """The configuration of a short run of the paper's network."""
+def short_config(
+    samples: int, seed: int, lr: float, loss: str, model: ModelConfig | None = None
+) -> TrainConfig:
+    """The configuration of a short run, of the paper's network where no other is given."""
     return TrainConfig(
         samples=samples,
         warmup_samples=samples // 10,
@@ -99,7 +106,7 @@ def short_config(samples: int, seed: int, lr: float, loss: str) -> TrainConfig:
         lr=lr,
         loss=loss,
         seed=seed,
-        model=PaperConfig(),
+        model=model or PaperConfig(),
     )
 
 

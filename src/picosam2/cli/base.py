@@ -33,6 +33,8 @@ EXTRAS = {
     "shapely": "formats",
     "fastapi": "serve",
     "uvicorn": "serve",
+    "onnxscript": "x-anylabeling",
+    "onnx_ir": "x-anylabeling",
 }
 
 
@@ -64,11 +66,11 @@ def _refuse_repetition(verb: click.Command, ctx: click.Context, args: list[str])
                 raise BadInput(f"{option.opts[0]} is given {count} times: give it once")
 
 
-class Cli(Group):
+class Program(click.Command):
     """Bad input and missing extras are one line and exit code 2, without a traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a verb."""
+        """Run it."""
         handler = show_log()
         ctx.call_on_close(lambda: logging.getLogger("picosam2").removeHandler(handler))
         try:
@@ -84,6 +86,10 @@ class Cli(Group):
         except OSError as error:
             message = f"{error.filename or 'input/output'}: {error.strerror or error}"
         raise BadInput(" ".join(message.split()))
+
+
+class Cli(Program, Group):
+    """A program of several verbs."""
 
 
 class LocalPath(click.Path):

@@ -1,0 +1,1 @@
+"""A model for X-AnyLabeling, of its kind ``segment_anything_2``."""
