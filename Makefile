@@ -4,8 +4,9 @@ BIN := .venv/bin
 # Compiling modules that are never imported would take a fifth of the time and space.
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt
 
-.PHONY: demo test test-cluster test-export test-inference test-web web web-figures edge-tools fuzz kill-tests load-test lint release docs weights report clicks video \
-	edge clean
+.PHONY: demo test test-cluster test-export test-inference test-web test-label-studio \
+	test-x-anylabeling web web-figures edge-tools fuzz kill-tests load-test lint release docs \
+	weights report clicks video edge clean
 
 demo: .venv/installed
 	$(BIN)/picosam2 segment src/picosam2/examples/images/astronaut.jpg --point 398,427 --out demo
@@ -54,6 +55,23 @@ kill-tests: .venv/developing
 SECONDS_OF_LOAD ?= 30
 load-test: .venv/developing
 	$(BIN)/python benchmarks/serving.py --seconds $(SECONDS_OF_LOAD)
+
+# A real Label Studio and a real X-AnyLabeling, each in an environment of its own (1 GB each), with a
+# picture of each (apt-get install chromium xvfb; X-AnyLabeling's Qt wants libegl1 libxcb-cursor0
+# libxkbcommon-x11-0 libxcb-icccm4 libxcb-keysyms1 libxcb-image0 libxcb-render-util0 libxcb-shape0).
+test-label-studio: .venv/developing e2e/env/label_studio/installed
+	e2e/env/label_studio/bin/python e2e/label_studio.py $(BIN)/picosam2 docs/tools/label-studio.jpg
+
+test-x-anylabeling: .venv/developing e2e/env/x_anylabeling/installed
+	rm -rf exported/x-anylabeling
+	$(BIN)/python -m picosam2.integrations.x_anylabeling exported/x-anylabeling
+	$(BIN)/python e2e/x_anylabeling.py e2e/env/x_anylabeling/bin/python \
+		exported/x-anylabeling/picosam2.yaml docs/tools/x-anylabeling.jpg
+
+e2e/env/%/installed: e2e/%.txt
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/pip install --quiet --disable-pip-version-check --no-compile -r $<
+	@touch $@
 
 # What needs a Ray or torchrun: labelling, training, and the HTTP service as two replicas.
 test-cluster: .venv/developing

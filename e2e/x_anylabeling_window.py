@@ -1,16 +1,16 @@
-"""X-AnyLabeling's own window, clicked by Qt's events: run by its Python, under Xvfb.
+"""X-AnyLabeling's own window, clicked by Qt's events: what its Python runs for x_anylabeling.py.
 
-python e2e/x_anylabeling_window.py MODEL.yaml PHOTO X,Y OUT.png
-
-Loads the model as a custom one, clicks with the smart point, and prints the shapes as JSON.
+Loads a model as a custom one, clicks with the smart point, and prints the shapes as JSON.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from PyQt6.QtCore import QPointF, Qt
 from PyQt6.QtTest import QTest
@@ -39,7 +39,7 @@ def main() -> None:
     from anylabeling.views.labeling.utils.theme import get_app_stylesheet, init_theme
     from anylabeling.views.mainwindow import MainWindow
 
-    settings.current_config_file = "/tmp/xal-home/.xanylabelingrc"
+    settings.current_config_file = str(Path.home() / ".xanylabelingrc")
     config = settings.get_config(settings.current_config_file, {}, show_msg=False)
     app = QApplication(sys.argv[:1])
     init_theme("light")
@@ -62,10 +62,9 @@ def main() -> None:
         canvas, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, where.toPoint()
     )
     wait(app, lambda: any(shape.label == "AUTOLABEL_OBJECT" for shape in canvas.shapes))
-    for _ in range(50):
-        app.processEvents()
-        time.sleep(0.01)
-    window.grab().save(picture)
+    # It is drawn a moment later.
+    QTest.qWait(500)
+    window.grab().save(picture, quality=80)
     shapes = [
         {"type": shape.shape_type, "points": [[p.x(), p.y()] for p in shape.points]}
         for shape in canvas.shapes
@@ -73,8 +72,7 @@ def main() -> None:
     ]
     print(json.dumps(shapes))
     sys.stdout.flush()
-    import os
-
+    # Its threads are not to be waited for.
     os._exit(0)
 
 
