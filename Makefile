@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt
 
 .PHONY: demo test test-cluster test-export test-inference test-web test-label-studio \
-	test-x-anylabeling web web-figures edge-tools fuzz kill-tests load-test lint release docs \
+	test-x-anylabeling test-labelme web web-figures edge-tools fuzz kill-tests load-test lint release docs \
 	weights report clicks video edge clean
 
 demo: .venv/installed
@@ -56,7 +56,7 @@ SECONDS_OF_LOAD ?= 30
 load-test: .venv/developing
 	$(BIN)/python benchmarks/serving.py --seconds $(SECONDS_OF_LOAD)
 
-# A real Label Studio and a real X-AnyLabeling, each in an environment of its own (1 GB each), with a
+# A real Label Studio, X-AnyLabeling and Labelme, each in an environment of its own (1 GB each), with a
 # picture of each (apt-get install chromium xvfb; X-AnyLabeling's Qt wants libegl1 libxcb-cursor0
 # libxkbcommon-x11-0 libxcb-icccm4 libxcb-keysyms1 libxcb-image0 libxcb-render-util0 libxcb-shape0).
 test-label-studio: .venv/developing e2e/env/label_studio/installed
@@ -67,6 +67,9 @@ test-x-anylabeling: .venv/developing e2e/env/x_anylabeling/installed
 	$(BIN)/python -m picosam2.integrations.x_anylabeling exported/x-anylabeling
 	$(BIN)/python e2e/x_anylabeling.py e2e/env/x_anylabeling/bin/python \
 		exported/x-anylabeling/picosam2.yaml docs/tools/x-anylabeling.jpg
+
+test-labelme: .venv/developing e2e/env/labelme/installed
+	$(BIN)/python e2e/labelme_files.py e2e/env/labelme/bin/python docs/tools/labelme.jpg
 
 e2e/env/%/installed: e2e/%.txt
 	$(PYTHON) -m venv $(@D)

@@ -3,7 +3,7 @@
 `make test-label-studio` runs it in the environment of `label_studio.txt`. A project is made, a
 photograph is uploaded and the backend connected; a click is asked through the API, then drawn in
 the browser with the smart key point, accepted and submitted. Both masks must be those that the
-service gives to the same click, the second in what Label Studio exports. The second argument becomes
+service gives to the same click, the second in what Label Studio exports. The last argument becomes
 a picture of the page.
 """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import io
 import json
@@ -183,6 +184,25 @@ def read_photograph(folder: Path) -> None:
     except Exception:
         pass
     load_image(path)
+
+
+def labelme() -> dict[str, Any]:
+    """A whole file of each kind of shape."""
+    mask = base64.b64encode(encoded("PNG")).decode()
+    kinds = {
+        "polygon": [[5, 5], [30, 8], [20, 30]],
+        "rectangle": [[5, 5], [30, 25]],
+        "circle": [[20, 20], [30, 20]],
+        "mask": [[0, 0], [59, 39]],
+    }
+    shapes = [
+        {"label": kind, "points": points, "shape_type": kind, "group_id": number % 2, "flags": {}}
+        | ({"mask": mask} if kind == "mask" else {})
+        for number, (kind, points) in enumerate(kinds.items())
+    ]
+    content = base64.b64encode(encoded("JPEG")).decode()
+    size = {"imageHeight": SIZE[1], "imageWidth": SIZE[0]}
+    return {"version": "5.5.0", "shapes": shapes, "imagePath": "a.jpg", "imageData": content} | size
 
 
 def put_photographs(folder: Path) -> None:
@@ -530,6 +550,12 @@ READERS = {
         damaged_picture,
         lambda folder: imported("masks", folder),
         put_masks,
+    ),
+    "labelme": Reader(
+        "images/a.json",
+        lambda: damaged_json(json.dumps(labelme())),
+        lambda folder: imported("labelme", folder / "images"),
+        put_photographs,
     ),
     "sa1b": Reader(
         "a.tar",

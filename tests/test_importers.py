@@ -580,7 +580,7 @@ def test_where_nothing_can_be_imported_nothing_is_written(copied, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["examples"]
 
 
-@pytest.mark.parametrize("kind", ["coco", "lvis", "voc", "sa1b", "masks", "photos"])
+@pytest.mark.parametrize("kind", ["coco", "lvis", "voc", "sa1b", "masks", "labelme", "photos"])
 def test_a_folder_of_another_format_is_refused(tmp_path, kind):
     (tmp_path / "empty").mkdir()
     for source in (tmp_path / "empty", tmp_path / "none"):

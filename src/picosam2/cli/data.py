@@ -22,7 +22,7 @@ from picosam2.errors import InputError
 if TYPE_CHECKING:
     from picosam2.data.header import Exif
 
-FORMATS = ("coco", "lvis", "voc", "sa1b", "masks", "photos")
+FORMATS = ("coco", "lvis", "voc", "sa1b", "masks", "labelme", "photos")
 SPLITS = ("val2017", "train2017")
 
 
@@ -68,6 +68,7 @@ def import_(
     voc     a folder such as VOCdevkit/VOC2012
     sa1b    SA-1B's tars, or any shards
     masks   images/NAME.* with masks/NAME.png or masks/NAME/*.png
+    labelme a JSON of Labelme or X-AnyLabeling beside each photograph
     photos  every image file below SRC, without annotation
 
     What is damaged or does not fit its annotation is left out, named, and written to

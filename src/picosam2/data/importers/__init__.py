@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from picosam2.data.header import Exif
 from picosam2.data.importers.candidate import Candidate
 from picosam2.data.importers.coco import find_coco
+from picosam2.data.importers.labelme import find_labelme
 from picosam2.data.importers.lvis import find_lvis
 from picosam2.data.importers.masks import find_masks
 from picosam2.data.importers.photos import find_photos
@@ -27,5 +28,6 @@ IMPORTERS: dict[str, Importer] = {
     "voc": find_voc,
     "sa1b": find_sa1b,
     "masks": find_masks,
+    "labelme": find_labelme,
     "photos": find_photos,
 }
