@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
 import tarfile
 from pathlib import Path
@@ -589,6 +590,19 @@ def test_a_folder_of_another_format_is_refused(tmp_path, kind):
     assert [path.name for path in tmp_path.iterdir()] == ["empty"]
 
 
+def test_file_names_that_are_no_text(tmp_path):
+    """Latin-1 names of an old disk, one of them of a damaged photograph."""
+    folder = tmp_path / "photographs"
+    folder.mkdir()
+    shutil.copy(EXAMPLES / "images" / "coffee.jpg", os.fsencode(folder) + b"/caf\xe9.jpg")
+    with open(os.fsencode(folder) + b"/br\xf6ken.jpg", "wb") as file:  # noqa: PTH123 (bytes)
+        file.write(b"no photograph")
+    (photograph,), (line,) = import_some("photos", folder, tmp_path / "shards")
+    assert photograph.record.image.file_name == "caf?.jpg"
+    assert "ken.jpg" in line
+    assert (tmp_path / "shards" / "left-out.jsonl").read_text("utf-8").count("\n") == 1
+
+
 def test_shards_are_never_mixed(tmp_path):
     import_("coco", EXAMPLES, tmp_path / "shards")
     result = run("data", "import", "coco", EXAMPLES, "--out", tmp_path / "shards")
@@ -729,11 +743,12 @@ def test_coco_to_shards_to_coco_gives_the_same_masks_and_boxes(tmp_path):
 
 
 @pytest.mark.data
-def test_all_our_data_survives_the_round_trip(data, tmp_path, monkeypatch):
+def test_our_data_survives_the_round_trip(data, tmp_path, monkeypatch):
     # Decoding each photograph to check it takes most of an import's time.
     monkeypatch.setattr("picosam2.data.import_run.store_picture", lambda *args: args[:2])
-    folders = [path.parent for path in sorted(data.glob("*/instances.json"))]
-    assert folders
+    files = [path for path in sorted(data.glob("*/instances.json")) if path.stat().st_size < 1e6]
+    folders = [path.parent for path in files]
+    assert len(folders) > 5
     for folder in folders:
         assert_round_trip(folder, tmp_path)
 

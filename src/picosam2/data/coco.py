@@ -11,9 +11,9 @@ from typing import Any
 
 import msgspec
 
-from picosam2.data.coco_file import CocoFile, Entry, as_text, entry_ids, read_coco_file
+from picosam2.data.coco_file import CocoFile, Entry, entry_ids, read_coco_file
 from picosam2.data.header import Exif, annotated_upright, read_header
-from picosam2.data.keys import as_number
+from picosam2.data.keys import as_number, as_text
 from picosam2.data.photograph import Photograph
 from picosam2.data.places import find_photograph, images_of
 from picosam2.data.problems import BrokenError, Kind, Problems

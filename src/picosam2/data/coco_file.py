@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from picosam2.data.keys import as_number
+from picosam2.data.keys import as_number, as_text
 from picosam2.data.problems import Kind, Problems
 from picosam2.errors import InputError
 
@@ -145,11 +145,6 @@ def _noted(file: CocoFile, kind: Kind, entry: Any, problems: Problems) -> Iterat
         image, annotation = (entry, None) if kind == Kind.IMAGE else (None, entry)
         ids = {} if kind == Kind.CATEGORY else entry_ids(image, annotation)
         problems.add(kind, file.path.parent, file.path.name, describe(error, entry), **ids)
-
-
-def as_text(value: object) -> str:
-    """Text that UTF-8 can hold: JSON can smuggle in halves of characters."""
-    return str(value).encode("utf-8", "replace").decode()
 
 
 def describe(error: Exception, entry: Any) -> str:

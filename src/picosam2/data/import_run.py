@@ -12,12 +12,13 @@ from itertools import chain, islice
 from pathlib import Path
 
 import fsspec
+import msgspec
 from tqdm import tqdm
 
 from picosam2.data.header import Exif
 from picosam2.data.importers import IMPORTERS
 from picosam2.data.importers.candidate import Candidate
-from picosam2.data.keys import UniqueKeys, safe_key
+from picosam2.data.keys import UniqueKeys, as_text, safe_key
 from picosam2.data.picture import store_picture
 from picosam2.data.problems import BrokenError, Kind, Problems
 from picosam2.data.records import decode_record, encode_record
@@ -135,6 +136,12 @@ def _choose(found: Iterable[Candidate], options: ImportOptions) -> Iterable[Cand
     return [candidate for _, _, candidate in sorted(chosen, key=lambda one: one[1])]
 
 
+def _with_text(record: Record) -> Record:
+    """With a file name that JSON can hold: those on disk need not be text."""
+    image = msgspec.structs.replace(record.image, file_name=as_text(record.image.file_name))
+    return msgspec.structs.replace(record, image=image)
+
+
 def _store(
     candidates: Iterable[Candidate],
     source: str,
@@ -148,7 +155,8 @@ def _store(
             given = candidate.read()
             if given is None:
                 continue
-            record, encoded = store_picture(given.record, given.picture, max_side, given.upright)
+            named = _with_text(given.record)
+            record, encoded = store_picture(named, given.picture, max_side, given.upright)
             decode_record(encode_record(record))
         except BrokenError as error:
             problems.add(error.kind, source, candidate.name, error, image=candidate.image_id)

@@ -37,6 +37,11 @@ def as_number(value: object) -> int:
     return int(value)
 
 
+def as_text(value: object) -> str:
+    """Text that UTF-8 can hold: JSON and file names can have halves of characters."""
+    return str(value).encode("utf-8", "replace").decode()
+
+
 class UniqueKeys:
     """Gives each photograph a key of its own: later ones of the same name get ``_2``, ``_3``."""
 

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 import click
 import fsspec
@@ -123,7 +124,7 @@ class Problems:
             InputError: ``strict``.
         """
         line = " ".join(_printable(str(reason)).split())
-        entry = LeftOut(str(source), _printable(file), _known(ids), kind, line)
+        entry = LeftOut(_printable(str(source)), _printable(file), _known(ids), kind, line)
         self.extend([entry])
 
     def extend(self, entries: list[LeftOut]) -> None:
@@ -187,7 +188,14 @@ def write_left_out(folder: str | Path, entries: list[LeftOut]) -> None:
 
 
 def _known(ids: dict[str, Id | list[Id]]) -> dict[str, Id | list[Id]]:
-    return {name: value for name, value in ids.items() if value is not None}
+    return {name: _id(value) for name, value in ids.items() if value is not None}
+
+
+def _id(value: Any) -> Any:
+    """An id, or a list of them, as it is, but for text that UTF-8 cannot hold."""
+    if isinstance(value, list):
+        return [_id(part) for part in value]
+    return _printable(value) if isinstance(value, str) else value
 
 
 def _printable(text: str) -> str:
