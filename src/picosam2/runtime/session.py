@@ -17,5 +17,8 @@ def open_session(model: Path | bytes, threads: int) -> onnxruntime.InferenceSess
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
+    # Where x86 has no VNNI, products of 8 bits are added up in 16 and overflow: masks lose some 5 %
+    # IoU. Exact there, at half as much time again; elsewhere this changes nothing.
+    options.add_session_config_entry("session.x64quantprecision", "1")
     source = str(model) if isinstance(model, Path) else model
     return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])

@@ -82,6 +82,18 @@ def _proto(function: OnnxFunction[..., Any]) -> onnx.ModelProto:
     return model
 
 
+def _make_unsigned(graph: onnx.GraphProto) -> None:
+    """Weights of 8 bits as whole numbers from 0 on, which multiply exactly on every processor.
+
+    Where x86 has no VNNI, products of unsigned and signed ones overflow (see ``runtime.session``).
+    """
+    tensors = {tensor.name: tensor for tensor in graph.initializer}
+    for tensor in tensors.values():
+        if tensor.data_type == onnx.TensorProto.INT8:
+            raised = numpy_helper.to_array(tensor).astype(np.int16) + 128
+            tensor.CopyFrom(numpy_helper.from_array(raised.astype(np.uint8), tensor.name))
+
+
 def _flat(model: onnx.ModelProto) -> onnx.ModelProto:
     """Without functions; each of the networks' constants once, however often they are called."""
     flat = ir.from_proto(inline_local_functions(model))
@@ -108,6 +120,7 @@ def _bind(model: onnx.ModelProto, values: dict[str, NDArray[np.float32]]) -> Non
 def _as_function(model: onnx.ModelProto, name: str) -> onnx.FunctionProto:
     """A network as a function that other graphs call."""
     graph = version_converter.convert_version(model, OPSET).graph
+    _make_unsigned(graph)
     constants = [
         helper.make_node("Constant", [], [tensor.name], value=tensor)
         for tensor in graph.initializer
