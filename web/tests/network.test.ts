@@ -61,7 +61,7 @@ test.each(["first", "correcting"] as const)("the %s network's masks are Python's
   );
   expect(plain.length).toBeGreaterThan(30);
   // A sum that is rounded the other way moves a number by a step of its 8 bits: with a prior more.
-  expect(close / plain.length).toBeGreaterThanOrEqual(name === "first" ? 0.95 : 0.85);
+  expect(close / plain.length).toBeGreaterThanOrEqual(name === "first" ? 0.9 : 0.85);
   expect(mean(plain)).toBeGreaterThanOrEqual(0.99);
   expect(mean(default8)).toBeGreaterThanOrEqual(0.97);
 });

@@ -56,7 +56,9 @@ def decode_record(content: bytes, note: Note | None = None) -> Record:
 def _decode_whole_objects(content: bytes, note: Note) -> Record:
     """Object by object, those that are the schema's; NaN is no JSON but often written."""
     try:
-        given = json.loads(content)
+        # JSON can smuggle in halves of characters, which nothing could write again.
+        text = json.dumps(json.loads(content), ensure_ascii=False)
+        given = json.loads(text.encode("utf-8", "replace"))
         image = msgspec.convert(given["image"], ImageInfo)
         annotations = list(given["annotations"])
     except (ValueError, KeyError, TypeError, RecursionError) as error:

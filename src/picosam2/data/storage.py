@@ -41,7 +41,7 @@ def readable(location: str) -> Iterator[None]:
         yield
     except InputError:
         raise
-    except (OSError, ValueError, ImportError) as error:
+    except (OSError, ValueError, RecursionError, ImportError) as error:
         raise InputError(f"cannot read {location}: {error}") from None
 
 
@@ -78,5 +78,5 @@ def writing(location: str) -> Iterator[Path]:
         try:
             fs.makedirs(address.rpartition("/")[0], exist_ok=True)
             fs.put_file(str(path), address)
-        except (OSError, ValueError, ImportError) as error:
+        except (OSError, ValueError, RecursionError, ImportError) as error:
             raise InputError(f"cannot write {location}: {error}") from None

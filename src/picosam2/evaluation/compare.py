@@ -222,7 +222,7 @@ def _check_header(path: Path, lines: Iterable[bytes], header: dict[str, Any]) ->
         return
     try:
         kept = msgspec.json.decode(first, type=dict[str, Any])
-    except msgspec.MsgspecError:
+    except (ValueError, RecursionError):
         raise InputError(f"{path} is damaged: remove it and run again") from None
     expected = msgspec.json.decode(msgspec.json.encode(header))
     if any(kept.get(key) != value for key, value in expected.items()):

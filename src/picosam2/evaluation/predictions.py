@@ -106,7 +106,7 @@ def _read(path: Path) -> dict[int, list[_Entry]]:
         entries = msgspec.json.decode(path.read_bytes(), type=list[_Entry])
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from None
-    except msgspec.MsgspecError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(
             f"{path} is not a list of COCO results with masks of 96×96: {error}"
         ) from None

@@ -59,6 +59,6 @@ def sidecar_scores(model: Path) -> dict[str, Any]:
         return {}
     try:
         scores = json.loads(sidecar.read_bytes()).get("scores", {})
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError, RecursionError):
         raise InputError(f"{sidecar} is damaged: export the model again") from None
     return scores if isinstance(scores, dict) else {}

@@ -72,7 +72,7 @@ def read_boxes(path: Path, photos: Sequence[PhotoFile]) -> dict[str, list[GivenB
 def _from_json(path: Path, content: bytes) -> list[tuple[str, GivenBox]]:
     try:
         results = msgspec.json.decode(content, type=list[_Result])
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not a list of COCO results with bbox: {error}") from None
     boxes = []
     for number, result in enumerate(results):

@@ -98,7 +98,7 @@ def _read(form: Form, name: str, kind: Any, default: T) -> T:
         return default
     try:
         value: T = msgspec.json.decode(form.texts[name], type=kind)
-    except (msgspec.MsgspecError, UnicodeEncodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise Refused(422, f"{name} is not {_EXAMPLES.get(name, 'a number')}: {error}") from None
     return value
 

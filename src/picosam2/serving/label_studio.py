@@ -253,5 +253,5 @@ def regions(found: Found, labelling: Labelling, label: str, name: str) -> list[d
 def _read(content: bytes, kind: Any) -> Any:
     try:
         return msgspec.json.decode(content, type=kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise Refused(422, f"not what Label Studio sends: {error}") from None

@@ -161,6 +161,6 @@ def _earlier_starts(out: Path, run: dict[str, Any]) -> list[Any]:
         return list(earlier["starts"])
     except InputError:
         raise
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         message = f"{out} holds a state without a whole {RECORD_FILE}: use another --out"
         raise InputError(message) from None

@@ -132,7 +132,10 @@ class VideoFrames(Frames):
             raise InputError(f"{path} has no frame that can be read")
         self._number = {pts: number for number, pts in enumerate(self._times)}
         self.size = (1, 1)
-        self.size = next(pixels for _, pixels in self._decode(self._times[0])).shape[:2]
+        first = next(self._decode(self._times[0]), None)
+        if first is None:
+            raise InputError(f"{path} has no frame that can be decoded")
+        self.size = first[1].shape[:2]
 
     def __len__(self) -> int:
         return len(self._times)

@@ -40,7 +40,7 @@ def read_prompt_file(path: Path) -> list[VideoPrompt]:
     """
     try:
         prompts = msgspec.json.decode(path.read_bytes(), type=list[VideoPrompt])
-    except (OSError, msgspec.MsgspecError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"cannot read the prompts {path}: {error}") from None
     if not prompts:
         raise InputError(f"{path} has no prompts")

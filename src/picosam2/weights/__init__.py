@@ -116,7 +116,7 @@ def trained_on(name: str | Path) -> tuple[frozenset[int], bool]:
         content = json.loads(record.read_bytes())
         ids, began_with = _coco_ids(content), content["init_sha256"]
         untrained = content.get("init") in UNTRAINED
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(f"{record} is not the record of a training run: {error!r}") from None
     for family in FAMILIES:
         if began_with == read_manifest(family)["files"][WEIGHTS]["sha256"]:

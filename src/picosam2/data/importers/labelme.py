@@ -77,7 +77,7 @@ def _read(
 ) -> Found:
     try:
         file = msgspec.json.decode(path.read_bytes(), type=_File)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise BrokenError(Kind.IMAGE, f"{path.name} is not Labelme's: {error}") from None
     name, picture = _picture(path, file)
     header = read_header(picture, name)

@@ -63,6 +63,6 @@ def _load(run: Path) -> dict[str, Any]:
                 segmenter[key]
         if not content["segmenters"]:
             raise ValueError("no segmenter")
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(f"{path} is not a run of picosam2 eval --out: {error!r}") from None
     return dict(content)
