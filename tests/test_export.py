@@ -105,6 +105,27 @@ def test_int8_is_exact_on_every_processor(weights, crops):
     assert np.mean(overlaps) > 0.95
 
 
+def test_a_model_that_fails_as_it_runs_is_one_line(tmp_path):
+    """Found by fuzzing: a number in the file that is wrong for no tensor before it is used."""
+    names = {"image": [3, 96, 96], "logits": [1, 96, 96], "iou_logits": [1, 1, 1]}
+    image, *outputs = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", *shape])
+        for name, shape in names.items()
+    ]
+    nodes = [
+        helper.make_node("Gather", ["image", "which"], ["logits"], axis=1),
+        helper.make_node("ReduceMean", ["logits"], ["iou_logits"], axes=[1, 2, 3]),
+    ]
+    which = numpy_helper.from_array(np.array([10**12]), "which")
+    graph = helper.make_graph(nodes, "damaged", [image], outputs, [which])
+    opset = helper.make_opsetid("", 17)
+    onnx.save(helper.make_model(graph, opset_imports=[opset], ir_version=8), tmp_path / "m.onnx")
+    runtime = OnnxRuntime(tmp_path / "m.onnx", threads=1)
+    with pytest.raises(InputError, match="opens but does not run") as caught:
+        runtime(np.zeros((1, 96, 96, 3), np.uint8))
+    assert "\n" not in str(caught.value)
+
+
 def test_a_batch_answers_as_its_crops_one_by_one(exported, crops):
     runtime = OnnxRuntime(exported["onnx-int8"])
     together = runtime(crops[:4])[0]

@@ -70,7 +70,7 @@ class ExecuTorchRuntime(FileRuntime):
         ]
         logits = np.empty(crops.shape[:3], np.float32)
         iou_logits = np.empty(len(crops), np.float32)
-        with self._one_at_a_time:
+        with self._one_at_a_time, self.running():
             for row in range(len(crops)):
                 mask, score = self._method.execute([values[row : row + 1] for values in shown])
                 logits[row], iou_logits[row] = mask.numpy()[0, 0], score.item()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from picosam2.errors import InputError
+
+# Of an engine's own words.
+LONGEST_REASON = 200
 
 
 class FileRuntime:
@@ -26,6 +31,20 @@ class FileRuntime:
         self.threads = threads
         # Of engines whose sessions answer one thread at a time.
         self._one_at_a_time = threading.Lock()
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[None]:
+        """What an engine raises while it runs, in one line: not all damage shows on opening.
+
+        Raises:
+            InputError: the engine failed.
+        """
+        try:
+            yield
+        # The engines' own exceptions share no base class but Exception.
+        except Exception as error:
+            said = str(error).strip()[:LONGEST_REASON]
+            raise InputError(f"{self.path} opens but does not run, it is damaged: {said}") from None
 
     def __reduce__(self) -> tuple[type, tuple[Path, int]]:
         return type(self), (self.path, self.threads)

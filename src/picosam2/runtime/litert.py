@@ -67,7 +67,7 @@ class LiteRtRuntime(FileRuntime):
         """See :class:`picosam2.runtime.Runtime`."""
         logits = np.empty(crops.shape[:3], np.float32)
         iou_logits = np.empty(len(crops), np.float32)
-        with self._one_at_a_time:
+        with self._one_at_a_time, self.running():
             for row, crop in enumerate(crops):
                 self._interpreter.set_tensor(self._index[0], self._quantise(crop)[None])
                 if self.takes_prior and prior is not None:

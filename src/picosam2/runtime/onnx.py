@@ -55,5 +55,6 @@ class OnnxRuntime(FileRuntime):
         inputs = {"image": channels_first(crops)}
         if self.takes_prior and prior is not None:
             inputs["prior"] = channels_first(prior)
-        logits, iou_logits = self._session.run(None, inputs)
+        with self.running():
+            logits, iou_logits = self._session.run(None, inputs)
         return logits[:, 0], expit(iou_logits.reshape(-1))

@@ -65,7 +65,7 @@ class OpenVinoRuntime(FileRuntime):
         """See :class:`picosam2.runtime.Runtime`."""
         logits = np.empty(crops.shape[:3], np.float32)
         iou_logits = np.empty(len(crops), np.float32)
-        with self._one_at_a_time:
+        with self._one_at_a_time, self.running():
             for row, crop in enumerate(crops):
                 self._image[0] = crop
                 if self._prior is not None and prior is not None:
