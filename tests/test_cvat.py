@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,7 +17,8 @@ from cvat_sdk.masks import decode_mask  # noqa: E402
 
 from picosam2.automatic import AutomaticMaskGenerator  # noqa: E402
 from picosam2.errors import InputError  # noqa: E402
-from picosam2.integrations import cvat_clicks, cvat_everything  # noqa: E402
+from picosam2.examples import EXAMPLES  # noqa: E402
+from picosam2.integrations import cvat_clicks, cvat_everything, cvat_nuclio  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -72,3 +76,84 @@ def test_what_says_nothing_about_the_place_is_refused(cat):
     nothing = SimpleNamespace(pos_points=[], neg_points=[(1, 1)], bounding_box=None)
     with pytest.raises(InputError, match="negative clicks alone"):
         function.detect(SimpleNamespace(), cat, nothing)
+
+
+# The serverless function
+
+
+class Nuclio:
+    """What nuclio gives a function: its requests are bodies of JSON, already read."""
+
+    def __init__(self) -> None:
+        self.user_data = SimpleNamespace()
+        self.said: list[str] = []
+        self.logger = SimpleNamespace(warn=self.said.append)
+        cvat_nuclio.init_context(self)
+
+    Response = staticmethod(lambda **fields: SimpleNamespace(**fields))
+
+    def ask(self, **body: object) -> tuple[int, dict]:
+        answer = cvat_nuclio.handler(self, SimpleNamespace(body=body))
+        assert answer.content_type == "application/json"
+        return answer.status_code, json.loads(answer.body)
+
+
+@pytest.fixture(scope="module")
+def nuclio():
+    return Nuclio()
+
+
+# As cvat-core sends them: points as lists, a box as two corners, or none of it as null.
+REQUESTS = [
+    ({"pos_points": [[230, 160]], "neg_points": []}, {"point_coords": [[230, 160]]}),
+    (
+        {"pos_points": [[230, 160], [300, 200]], "neg_points": [[20, 20]], "obj_bbox": None},
+        {"point_coords": [[230, 160], [300, 200], [20, 20]], "point_labels": [1, 1, 0]},
+    ),
+    (
+        {"pos_points": [], "neg_points": [], "obj_bbox": [[60, 10], [300, 295]]},
+        {"box": [60, 10, 300, 295]},
+    ),
+    (
+        {"pos_points": [[230, 160]], "neg_points": [], "obj_bbox": [60, 10, 300, 295]},
+        {"box": [60, 10, 300, 295], "point_coords": [[230, 160]]},
+    ),
+]
+CONTENT = base64.b64encode((EXAMPLES / "images" / "chelsea.jpg").read_bytes()).decode()
+
+
+@pytest.mark.parametrize(("request_", "prompt"), REQUESTS)
+def test_the_serverless_function_gives_the_predictors_mask(nuclio, predictor, request_, prompt):
+    status, answer = nuclio.ask(image=CONTENT, **request_)
+    assert status == 200
+    predictor.set_image(Image.open(EXAMPLES / "images" / "chelsea.jpg"))
+    prompt = {"point_labels": [1] * len(prompt.get("point_coords", []))} | prompt
+    if "point_coords" not in prompt:
+        del prompt["point_labels"]
+    masks, _, _ = predictor.predict(**prompt, multimask_output=False)
+    assert np.array_equal(np.array(answer["mask"], bool), masks[0])
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ({}, "'image'"),
+        ({"image": "?"}, "not what CVAT sends"),
+        ({"image": base64.b64encode(b"no photograph").decode()}, "not an image"),
+        ({"image": CONTENT, "pos_points": "x"}, ""),
+        ({"image": CONTENT, "pos_points": [[1, 2, 3]]}, ""),
+        ({"image": CONTENT, "pos_points": [], "neg_points": []}, "give a prompt"),
+        ({"image": CONTENT, "pos_points": [[9999, 5]]}, "outside"),
+    ],
+)
+def test_what_the_serverless_function_refuses(nuclio, body, says):
+    status, answer = nuclio.ask(**body)
+    assert status == 400
+    assert says in answer["error"]
+    assert nuclio.said[-1] == answer["error"]
+
+
+def test_the_serverless_functions_description_names_its_handler():
+    text = Path(cvat_nuclio.__file__).with_suffix(".yaml").read_text()
+    assert f"handler: {cvat_nuclio.__name__}:{cvat_nuclio.handler.__name__}\n" in text
+    assert "type: interactor\n" in text

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import cvat_sdk.auto_annotation as cvataa
 import numpy as np
 from cvat_sdk import models
@@ -14,6 +12,7 @@ from cvat_sdk.masks import encode_mask
 from numpy.typing import NDArray
 from PIL import Image
 
+from picosam2.integrations.cvat_prompts import predictor_arguments
 from picosam2.pixels import to_rgb
 from picosam2.predictor import Predictor
 from picosam2.weights import DEFAULT_MODEL
@@ -54,15 +53,9 @@ class Clicks:
         Raises:
             InputError: a prompt is outside the frame, or none says where the object is.
         """
-        points = [*prompts.pos_points, *prompts.neg_points]
-        labels = [1] * len(prompts.pos_points) + [0] * len(prompts.neg_points)
-        asked: dict[str, Any] = {}
-        if points:
-            asked |= {"point_coords": points, "point_labels": labels}
-        if prompts.bounding_box is not None:
-            asked["box"] = np.ravel(prompts.bounding_box)
+        asked = predictor_arguments(prompts.pos_points, prompts.neg_points, prompts.bounding_box)
         self._predictor.set_image(pp_image)
-        masks, scores, _ = self._predictor.predict(**asked, multimask_output=False)
+        masks, scores, _ = self._predictor.predict(**asked)
         if not masks[0].any():
             return []
         confidence = models.AttributeValRequest(
