@@ -116,7 +116,7 @@ def in_browser(page: Page, project: int, task: int, picture: Path) -> NDArray[np
     page.fill("input[name=email]", USER)
     page.fill("input[name=password]", PASSWORD)
     page.click("button[type=submit]")
-    page.wait_for_url(f"{STUDIO}/**")
+    page.wait_for_url(lambda url: "/user/login" not in url)
     page.goto(f"{STUDIO}/projects/{project}/data?task={task}")
     photograph = page.locator("img[alt=image]")
     photograph.wait_for()

@@ -128,15 +128,17 @@ def main() -> None:
     earlier = json.loads(RESULTS.read_bytes())
     measured = {identity(r) for r in results}
     results += [r for r in earlier["results"] if identity(r) not in measured]
+    if len({r["config"]["samples"] for r in results}) > 1:
+        raise SystemExit("the table compares equal samples: give --samples as before")
     facts = {"data": earlier["data"] | digests(arguments.data, arguments.labels, SPLITS)}
     write_json(arguments.out / "distillation.json", facts | {"results": results})
     for split in SPLITS:
         print(table(results, split).markdown())
 
 
-def identity(r: dict[str, Any]) -> tuple[str, int, str]:
+def identity(r: dict[str, Any]) -> tuple[str, int, str, int]:
     """What tells one result from another."""
-    return (r["row"], r["seed"], r["split"])
+    return (r["row"], r["seed"], r["split"], r["config"]["samples"])
 
 
 def result(name: str, seed: int, split: str, arguments: argparse.Namespace) -> Path:

@@ -69,6 +69,8 @@ class Data:
             shares: by name.
             taught_alone: whether to draw objects that have a teacher's mask and no human one.
         """
+        if missing := shares.keys() - set(self.folders):
+            raise SystemExit(f"no photographs of {', '.join(sorted(missing))}")
         objects = self.objects
         drawn = (objects.teacher_share < 1) | taught_alone
         each = np.array([shares.get(name, 0.0) for name in self.folders])

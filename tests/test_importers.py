@@ -719,7 +719,8 @@ def export(shards: object, out: Path) -> dict:
 
 def assert_round_trip(folder: Path, tmp_path: Path) -> None:
     """COCO to shards to COCO: the same runs, boxes within half a pixel, the same photographs."""
-    run("data", "import", "coco", folder, "--out", tmp_path / folder.name / "shards")
+    result = run("data", "import", "coco", folder, "--out", tmp_path / folder.name / "shards")
+    assert result.exit_code == 0, result.output
     exported = tmp_path / folder.name / "coco"
     export(tmp_path / folder.name / "shards", exported)
     photographs = zip(CocoFolder(exported), CocoFolder(folder), strict=True)

@@ -55,7 +55,7 @@ CIRCLE = np.hypot(ROWS - 200, COLUMNS - 300) < 80
 SHAPES = {
     "polygon": (shape("polygon", [[50, 100], [250, 100], [250, 200], [50, 200]]), SQUARE),
     "without a kind": (
-        shape(None, [[50, 100], [250, 100], [250, 200], [50, 200]]) | {"shape_type": "polygon"},
+        shape("", [[50, 100], [250, 100], [250, 200], [50, 200]]) | {"shape_type": None},
         SQUARE,
     ),
     "rectangle of two corners": (shape("rectangle", [[250, 200], [50, 100]]), SQUARE),
@@ -140,6 +140,14 @@ def test_a_broken_shape_is_left_out_by_name(tmp_path, broken, says):
     assert says in line
 
 
+def test_an_object_without_a_pixel_is_left_out_by_name(tmp_path):
+    beside = shape("rectangle", [[700, 10], [800, 90]], group_id=7)
+    write(tmp_path / "labelme", [SHAPES["polygon"][0], beside])
+    (photograph,), (line,) = import_some("labelme", tmp_path / "labelme", tmp_path / "shards")
+    assert len(photograph.objects) == 1
+    assert "thing, group 7: it has no pixel in the photograph" in line
+
+
 @pytest.mark.parametrize(
     ("shapes", "fields", "says"),
     [
@@ -148,6 +156,7 @@ def test_a_broken_shape_is_left_out_by_name(tmp_path, broken, says):
         ([SHAPES["circle"][0]], {"imagePath": "none.jpg", "imageData": "?"}, "no base64"),
         (3, {}, "is not Labelme's"),
         ([shape("line", [[1, 1], [9, 9]])], {}, "none of its shapes"),
+        ([shape("rectangle", [[700, 10], [800, 90]])], {}, "none of its shapes"),
     ],
 )
 def test_a_broken_file_is_left_out(tmp_path, shapes, fields, says):

@@ -107,6 +107,7 @@ def test_prompts_of_one_call_are_answered_each_by_itself(decode):
 def test_the_description_names_both_models(folder):
     text = (folder / DESCRIPTION).read_text()
     assert "type: segment_anything_2\n" in text
+    assert 'name: "picosam2-small"\n' in text
     assert f"encoder_model_path: {ENCODER}\n" in text
     assert f"decoder_model_path: {DECODER}\n" in text
 
@@ -115,6 +116,9 @@ def test_bad_input_is_one_line(folder):
     for arguments, says in [
         ([str(folder)], "is there already"),
         (["new", "--weights", "large"], "there are no weights large"),
+        (["new", "--weights", "correcting"], "give weights of the first look"),
+        (["new", "--weights", str(folder / DECODER)], "is not a PicoSAM2 model"),
+        (["new", "--weights", __file__], "is not an ONNX model"),
     ]:
         done = CliRunner().invoke(main, arguments)
         assert done.exit_code == 2

@@ -1,4 +1,4 @@
-"""The one exception for input that the user can put right."""
+"""The exceptions for input that the user can put right."""
 
 
 class InputError(ValueError):
@@ -10,3 +10,7 @@ class InputError(ValueError):
 
     def __init__(self, message: str = "") -> None:
         super().__init__(" ".join(message.splitlines()))
+
+
+class EngineError(InputError):
+    """A model that opens but does not run: nothing that was asked of it is to blame."""

@@ -59,12 +59,17 @@ def _segment(predictor: Predictor, asked: Any) -> list[list[int]]:
         content = base64.b64decode(asked["image"], validate=True)
         positive, negative = (asked.get(name) or [] for name in ("pos_points", "neg_points"))
         prompts = predictor_arguments(positive, negative, asked.get("obj_bbox") or None)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"not what CVAT sends: {error!r}") from None
+    try:
         with open_image(io.BytesIO(content), "the image") as image:
-            predictor.set_image(to_rgb(image))
+            pixels = to_rgb(image)
     except InputError:
         raise
-    except (KeyError, TypeError, ValueError, AttributeError, OSError, SyntaxError) as error:
-        raise InputError(f"not what CVAT sends: {error!r}") from None
+    # Pillow's decoders raise OSError, SyntaxError, ValueError and more for damaged files.
+    except Exception as error:
+        raise InputError(f"the image is damaged: {error}") from None
+    predictor.set_image(pixels)
     masks, _, _ = predictor.predict(**prompts)
     rows: list[list[int]] = masks[0].astype(int).tolist()
     return rows

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from picosam2.errors import InputError
+from picosam2.errors import EngineError, InputError
 
 # Of an engine's own words.
 LONGEST_REASON = 200
@@ -37,14 +37,18 @@ class FileRuntime:
         """What an engine raises while it runs, in one line: not all damage shows on opening.
 
         Raises:
-            InputError: the engine failed.
+            EngineError: the engine failed.
         """
         try:
             yield
+        except (MemoryError, InputError):
+            raise
         # The engines' own exceptions share no base class but Exception.
         except Exception as error:
             said = str(error).strip()[:LONGEST_REASON]
-            raise InputError(f"{self.path} opens but does not run, it is damaged: {said}") from None
+            raise EngineError(
+                f"{self.path} opens but does not run, it may be damaged: {said}"
+            ) from error
 
     def __reduce__(self) -> tuple[type, tuple[Path, int]]:
         return type(self), (self.path, self.threads)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from picosam2.errors import InputError
+from picosam2.errors import EngineError, InputError
+
+_LOG = logging.getLogger(__name__)
 
 # What programs may go by; people read the message.
 CODES = {
@@ -57,6 +61,11 @@ def add_refusals(app: FastAPI) -> None:
     @app.exception_handler(InputError)
     def invalid(_: Request, error: InputError) -> JSONResponse:
         return refusal(422, str(error))
+
+    @app.exception_handler(EngineError)
+    def broken(_: Request, error: EngineError) -> JSONResponse:
+        _LOG.error(str(error))
+        return refusal(500, "this is a fault of the service: its log says more")
 
     @app.exception_handler(HTTPException)
     def no_such(_: Request, error: HTTPException) -> JSONResponse:

@@ -19,21 +19,21 @@ from picosam2.data.importers.masks import mask_of_picture
 from picosam2.data.importers.objects import mask_annotation
 from picosam2.data.places import is_file
 from picosam2.data.problems import BrokenError, Kind, Problems
-from picosam2.data.rle import decode_rle
-from picosam2.data.schema import ImageInfo, Record
+from picosam2.data.rle import decode_rle, encode_mask, rle_area
+from picosam2.data.schema import ImageInfo, Record, Rle
 from picosam2.data.segmentation import MAX_COORDINATE, parse_segmentation
 from picosam2.errors import InputError
 from picosam2.images import open_image
 
 # Corners of the polygon that a circle becomes.
 CIRCLE = 128
-OUTLINES = ("polygon", "rectangle", "oriented_rectangle", "rotation", "circle", "mask")
+KINDS = ("polygon", "rectangle", "oriented_rectangle", "rotation", "circle", "mask")
 
 
 class _Shape(msgspec.Struct):
     label: str
     points: list[tuple[float, float]]
-    shape_type: str = "polygon"
+    shape_type: str | None = "polygon"
     group_id: int | str | None = None
     mask: str | None = None
 
@@ -81,31 +81,36 @@ def _read(
         raise BrokenError(Kind.IMAGE, f"{path.name} is not Labelme's: {error}") from None
     name, picture = _picture(path, file)
     header = read_header(picture, name)
-    size = header.upright_size
+    size = header.size if exif == "ignore" else header.upright_size
     if file.imageWidth is not None and file.imageHeight is not None:
         size = file.imageWidth, file.imageHeight
     upright = annotated_upright(header, *size, name, exif, problems)
     shown = path.relative_to(folder).as_posix()
-    masks: dict[tuple[str, int | str], NDArray[np.bool_]] = {}
+    # As runs: hundreds of masks of a large photograph would fill the memory.
+    masks: dict[tuple[str, str], Rle] = {}
     for number, given in enumerate(file.shapes):
         try:
             shape = msgspec.convert(given, _Shape, strict=False)
             # What shares a label and a group is one object.
-            group = number if shape.group_id is None else f"group {shape.group_id}"
+            group = f"shape {number}" if shape.group_id is None else f"group {shape.group_id}"
             mask = _mask(shape, size)
         except (BrokenError, msgspec.ValidationError) as error:
             kind = error.kind if isinstance(error, BrokenError) else Kind.ANNOTATION
             problems.add(kind, folder, shown, error, image=image_id, annotation=number)
             continue
-        known = masks.get((shape.label, group))
-        masks[shape.label, group] = mask if known is None else known | mask
+        if (shape.label, group) in masks:
+            mask |= decode_rle(masks[shape.label, group])
+        masks[shape.label, group] = encode_mask(mask)
+    for key in [key for key, mask in masks.items() if not rle_area(mask)]:
+        del masks[key]
+        reason = f"{key[0]}, {key[1]}: it has no pixel in the photograph"
+        problems.add(Kind.SEGMENTATION, folder, shown, reason, image=image_id)
     if file.shapes and not masks:
         # Without any object it would be a photograph without objects, which it is not.
         raise BrokenError(Kind.ANNOTATION, "none of its shapes can be taken")
     annotations = [
-        mask_annotation(image_id, number, mask, category=label)
+        mask_annotation(image_id, number, decode_rle(mask), category=label)
         for number, ((label, _), mask) in enumerate(masks.items(), start=1)
-        if mask.any()
     ]
     info = ImageInfo(image_id, *size, name, split=split)
     content = picture.read_bytes() if isinstance(picture, Path) else picture
@@ -132,7 +137,7 @@ def _mask(shape: _Shape, size: tuple[int, int]) -> NDArray[np.bool_]:
     """
     width, height = size
     kind = shape.shape_type or "polygon"
-    if kind not in OUTLINES:
+    if kind not in KINDS:
         raise BrokenError(Kind.SEGMENTATION, f"a {kind:.20} has no area")
     points = np.array(shape.points, np.float64).reshape(-1, 2)
     if not (np.abs(points) < MAX_COORDINATE).all():

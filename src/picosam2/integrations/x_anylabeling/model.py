@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +20,14 @@ from onnx_ir.passes.common import (
 )
 from onnxscript import OnnxFunction
 
+from picosam2.errors import InputError
 from picosam2.files import new_folder
 from picosam2.integrations.x_anylabeling.decoding import NETWORKS, decode
 from picosam2.integrations.x_anylabeling.encoding import encode
 from picosam2.predictor.scores import ScoreModel, read_models
 from picosam2.runtime.files import sidecar_scores
-from picosam2.weights import CORRECTING_MODEL, model_path
+from picosam2.runtime.onnx import OnnxRuntime
+from picosam2.weights import BUNDLED, CORRECTING_MODEL, model_path
 
 # Side of the masks, which X-AnyLabeling enlarges to the photograph.
 MASK_SIDE = 512
@@ -41,11 +45,14 @@ def write_model(weights: str, out: Path) -> None:
     Raises:
         InputError: there are no such weights, or the folder exists and holds something.
     """
-    first = model_path(weights)
+    first = Path(model_path(weights))
+    if OnnxRuntime(first, threads=1).takes_prior:
+        raise InputError(f"{weights} corrects masks: give weights of the first look")
+    name = weights if weights in BUNDLED else first.stem
     scores = read_models(sidecar_scores(first))
     decoder = _proto(decode)
-    for name, path in (("FirstLook", first), ("Correcting", model_path(CORRECTING_MODEL))):
-        decoder.functions.append(_as_function(onnx.load(path), name))
+    for function, path in (("FirstLook", first), ("Correcting", model_path(CORRECTING_MODEL))):
+        decoder.functions.append(_as_function(onnx.load(path), function))
     # onnxscript leaves out of functions which domains they call.
     domains = {function.domain for function in decoder.functions}
     for part in (decoder, *decoder.functions):
@@ -58,15 +65,15 @@ def write_model(weights: str, out: Path) -> None:
     with new_folder(out) as folder:
         onnx.save(_proto(encode), folder / ENCODER)
         onnx.save(decoder, folder / DECODER)
-        (folder / DESCRIPTION).write_text(_description(first.parent.name))
+        (folder / DESCRIPTION).write_text(_description(name), encoding="utf-8")
 
 
 def _description(name: str) -> str:
     # "Everything" with the thresholds of AutomaticMaskGenerator; a batch of masks is 16 MB.
     return f"""type: segment_anything_2
-name: picosam2-{name}
+name: {json.dumps(f"picosam2-{re.sub('[^A-Za-z0-9._-]', '_', name)}")}
 provider: PicoSAM2
-display_name: PicoSAM2 ({name})
+display_name: {json.dumps(f"PicoSAM2 ({name})")}
 encoder_model_path: {ENCODER}
 decoder_model_path: {DECODER}
 amg_points_per_side: 32
