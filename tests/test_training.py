@@ -355,7 +355,7 @@ def command(*arguments: object) -> list[str]:
 def test_a_killed_run_goes_on(tmp_path):
     """SIGKILL after the first saved state, then the same command: it goes on from there."""
     out = tmp_path / "run"
-    size = ("--samples", 100, "--batch", 1, "--sizes", "48:1", "--processes", 1)
+    size = ("--samples", 150, "--batch", 1, "--sizes", "48:1", "--processes", 1)
     arguments = ("--data", EXAMPLES, "--out", out, *size)
     process = subprocess.Popen(command(*arguments), stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 200
@@ -367,7 +367,7 @@ def test_a_killed_run_goes_on(tmp_path):
     subprocess.run(command(*arguments), check=True, capture_output=True)
     after = (out / "log.csv").read_text().splitlines()
     assert after[: len(before)] == before
-    assert [line.partition(",")[0] for line in after] == ["step", "50", "100"]
+    assert [line.partition(",")[0] for line in after] == ["step", "50", "100", "150"]
     record = json.loads((out / "run.json").read_text())
     assert len(record["starts"]) == 2
     assert record["config"]["seed"] == 0
