@@ -82,10 +82,10 @@ def measure(
         click = np.array([[column + 0.5, row + 0.5]])
         corners = np.array([[x, y], [x + width, y + height]])
         found = {}
-        for name, points, labels in (("click", click, [1]), ("box", corners, [2, 3])):
-            prompt = {"box": corners.ravel()} if name == "box" else {"point_coords": click}
-            if name == "click":
-                prompt["point_labels"] = np.array([1])
+        for name, points, labels, prompt in (
+            ("click", click, [1], {"point_coords": click, "point_labels": [1]}),
+            ("box", corners, [2, 3], {"box": corners.ravel()}),
+        ):
             start = time.perf_counter()
             masks, _, _ = own.predict(**prompt, multimask_output=False)
             middle = time.perf_counter()

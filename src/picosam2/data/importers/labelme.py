@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from picosam2.data.header import Exif, annotated_upright, read_header
 from picosam2.data.importers.candidate import Candidate, Found
 from picosam2.data.importers.masks import mask_of_picture
-from picosam2.data.importers.objects import mask_annotation
+from picosam2.data.importers.objects import rle_annotation
+from picosam2.data.importers.photos import visible_files
 from picosam2.data.places import is_file
 from picosam2.data.problems import BrokenError, Kind, Problems
 from picosam2.data.rle import decode_rle, encode_mask, rle_area
@@ -57,18 +58,13 @@ def find_labelme(
     folder = Path(source)
     if not folder.is_dir():
         raise InputError(f"no folder {folder}: give one with a JSON of Labelme a photograph")
-    files = sorted(
-        path
-        for path in folder.rglob("*.json")
-        if not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    )
     return [
         Candidate(
             path.relative_to(folder).as_posix(),
             partial(_read, path, folder, number, split, exif, problems),
             number,
         )
-        for number, path in enumerate(files, start=1)
+        for number, path in enumerate(visible_files(folder, "*.json"), start=1)
     ]
 
 
@@ -109,7 +105,7 @@ def _read(
         # Without any object it would be a photograph without objects, which it is not.
         raise BrokenError(Kind.ANNOTATION, "none of its shapes can be taken")
     annotations = [
-        mask_annotation(image_id, number, decode_rle(mask), category=label)
+        rle_annotation(image_id, number, mask, category=label)
         for number, ((label, _), mask) in enumerate(masks.items(), start=1)
     ]
     info = ImageInfo(image_id, *size, name, split=split)

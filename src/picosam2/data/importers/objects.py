@@ -12,8 +12,8 @@ from PIL import Image
 
 from picosam2.data.header import read_header
 from picosam2.data.problems import BrokenError, Kind
-from picosam2.data.rle import encode_mask, rle_bbox
-from picosam2.data.schema import Annotation
+from picosam2.data.rle import encode_mask, rle_area, rle_bbox
+from picosam2.data.schema import Annotation, Rle
 from picosam2.images import open_image
 
 # Ids of annotations are the image's id and the number of the object in it.
@@ -36,12 +36,22 @@ def mask_annotation(
         category_id: number of its class.
         category: name of its class.
     """
-    rle = encode_mask(mask)
+    return rle_annotation(image_id, number, encode_mask(mask), category_id, category)
+
+
+def rle_annotation(
+    image_id: int,
+    number: int,
+    rle: Rle,
+    category_id: int | None = None,
+    category: str | None = None,
+) -> Annotation:
+    """As :func:`mask_annotation`, of a mask that is runs already."""
     return Annotation(
         id=image_id * OBJECTS_AN_IMAGE + number,
         bbox=rle_bbox(rle),
         segmentation=rle,
-        area=float(mask.sum()),
+        area=float(rle_area(rle)),
         source="human",
         category_id=category_id,
         category=category,

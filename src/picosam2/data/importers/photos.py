@@ -40,12 +40,19 @@ def find_photos(
 
 def image_files(folder: Path) -> list[Path]:
     """The files below a folder that are named as images, sorted; hidden ones are passed over."""
+    return [
+        path
+        for path in visible_files(folder, "*")
+        if path.suffix.lower() in SUFFIXES and path.is_file()
+    ]
+
+
+def visible_files(folder: Path, pattern: str) -> list[Path]:
+    """What is below a folder under names of a pattern, sorted; hidden ones are passed over."""
     return sorted(
         path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES
-        and path.is_file()
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        for path in folder.rglob(pattern)
+        if not any(part.startswith(".") for part in path.relative_to(folder).parts)
     )
 
 

@@ -6,7 +6,7 @@ The same formulas as in ``picosam2.predictor``'s ``scores``, ``boxes``, ``readin
 
 from __future__ import annotations
 
-from onnxscript import BOOL, FLOAT, script
+from onnxscript import BOOL, FLOAT, INT64, script
 from onnxscript import opset18 as op
 
 from picosam2.integrations.x_anylabeling.geometry import (
@@ -125,8 +125,8 @@ def box_score(
     bias: FLOAT[1],
 ):
     """The IoU to expect in a box: 1 float32."""
-    low = op.Cast(op.Max(op.Floor(op.Slice(box, [0], [2])), 0.0), to=7)
-    high = op.Cast(op.Min(op.Ceil(op.Slice(box, [2], [4])), SIZE), to=7)
+    low = op.Cast(op.Max(op.Floor(op.Slice(box, [0], [2])), 0.0), to=INT64.dtype)
+    high = op.Cast(op.Min(op.Ceil(op.Slice(box, [2], [4])), SIZE), to=INT64.dtype)
     mask = op.Cast(own > 0.0, to=FLOAT.dtype)
     inside = op.ReduceSum(op.Slice(mask, low, high, [1, 0]), keepdims=0)
     area = op.ReduceSum(mask, keepdims=0)
