@@ -83,7 +83,7 @@ class OpenVinoRuntime(FileRuntime):
 
 @functools.cache
 def sums_of_bytes_are_exact() -> bool:
-    """Whether this processor adds products of 8 bits without overflow, by a convolution of the largest.
+    """Whether this processor adds products of 8 bits without overflow: tried on the largest.
 
     x86 without VNNI adds pairs of them in 16 bits.
     """
