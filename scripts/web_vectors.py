@@ -3,9 +3,10 @@
     python scripts/web_vectors.py web/tests/vectors
 
 Each session is a conversation with the Python predictor: what was asked, every crop and prior that
-the networks were shown, what they said, and what was answered. The page's tests give the same
-answers in the networks' place, so that only the code around them is compared; other tests show the
-same crops to the networks in WebAssembly.
+the networks were shown, what they said, and what was answered. Searches for everything and objects
+followed through frames are written alike. The page's tests give the same answers in the networks'
+place, so that only the code around them is compared; other tests show the same crops to the
+networks in WebAssembly.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from picosam2 import Predictor
+from picosam2 import Predictor, Tracker
+from picosam2.automatic import AutomaticMaskGenerator
 from picosam2.examples import EXAMPLES
 from picosam2.images import load_image
 from picosam2.predictor.asking import Asking
@@ -73,11 +75,17 @@ class Blob:
 class Recorder:
     """A network that remembers what it was shown and what it said."""
 
-    def __init__(self, network: Runtime | Corrector, name: str, model: str, blob: Blob) -> None:
-        self.network, self.name, self.blob = network, name, blob
+    def __init__(
+        self,
+        network: Runtime | Corrector,
+        name: str,
+        model: str,
+        blob: Blob,
+        calls: list[dict[str, Any]],
+    ) -> None:
+        self.network, self.name, self.blob, self.calls = network, name, blob, calls
         self.session = plain_session(model_path(model))
         self.scores, self.digest = network.scores, network.digest
-        self.calls: list[dict[str, Any]] = []
 
     def __call__(
         self, crops: NDArray[np.uint8], *prior: NDArray[np.int8]
@@ -93,6 +101,15 @@ class Recorder:
         call["plain"] = self.session.run(["logits"], inputs)[0]
         self.calls.append({k: v if k == "network" else self.blob.put(v) for k, v in call.items()})
         return logits, scores
+
+
+def recorded(predictor: Predictor, blob: Blob) -> tuple[Predictor, list[dict[str, Any]]]:
+    """A predictor that answers the same, and its networks' calls."""
+    assert predictor.corrector is not None
+    calls: list[dict[str, Any]] = []
+    first = Recorder(predictor.runtime, "first", DEFAULT_MODEL, blob, calls)
+    corrector = Recorder(predictor.corrector, "correcting", CORRECTING_MODEL, blob, calls)
+    return Predictor(first, predictor.config, predictor.scores, corrector), calls
 
 
 def plain_session(path: Path) -> onnxruntime.InferenceSession:
@@ -121,7 +138,7 @@ def main(out: Path) -> None:
     """Write ``vectors.json`` and ``vectors.bin`` into a folder."""
     predictor = Predictor.from_pretrained(threads=1)
     blob = Blob()
-    photographs, crops, sessions = [], [], []
+    photographs, crops, sessions, searches = [], [], [], []
     for name in sorted(CLICKS):
         image = np.asarray(load_image(EXAMPLES / "images" / name))
         height, width = image.shape[:2]
@@ -138,11 +155,14 @@ def main(out: Path) -> None:
             )
         for prompt in prompts_of(name, image):
             sessions.append({"photograph": number, **session(predictor, image, prompt, blob)})
+        searches.append({"photograph": number, **everything(predictor, image, blob)})
     rng = np.random.default_rng(0)
     content = {
         "photographs": photographs,
         "crops": crops,
         "sessions": sessions,
+        "everything": searches,
+        "videos": [followed(predictor, blob)],
         "pastes": [pasted(rng, blob) for _ in range(12)],
         "lookups": [looked_up(rng, blob) for _ in range(12)],
     }
@@ -178,13 +198,9 @@ def session(
     predictor: Predictor, image: NDArray[np.uint8], prompt: Prompt, blob: Blob
 ) -> dict[str, Any]:
     """One prompt: its clicks one after the other, as the page asks them."""
-    assert predictor.corrector is not None
-    first = Recorder(predictor.runtime, "first", DEFAULT_MODEL, blob)
-    corrector = Recorder(predictor.corrector, "correcting", CORRECTING_MODEL, blob)
-    asking = Asking(first, corrector, predictor.config, predictor.scores, image, {})
-    calls: list[dict[str, Any]] = []
+    own, calls = recorded(predictor, blob)
+    asking = Asking(own.runtime, own.corrector, own.config, own.scores, image, {})
     readings = asking.answer([prompt], 3)[0]
-    calls = first.calls + corrector.calls
     asked: dict[str, Any] = {
         "clicks": [click_json(click) for click in prompt.clicks],
         "within": prompt.within,
@@ -212,6 +228,57 @@ def answer_json(reading: Reading, size: tuple[int, int], blob: Blob) -> dict[str
         "logits": blob.put(reading.logits.astype(np.float32)),
         "mask": blob.put(mask.astype(np.uint8)),
     }
+
+
+def everything(predictor: Predictor, image: NDArray[np.uint8], blob: Blob) -> dict[str, Any]:
+    """A search of few points for all objects."""
+    own, calls = recorded(predictor, blob)
+    found = AutomaticMaskGenerator(own, points_per_side=4, points_per_batch=16).generate(image)
+    return {
+        "calls": calls,
+        "found": [
+            {
+                "score": record["predicted_iou"],
+                "mask": blob.put(record["segmentation"].astype(np.uint8)),
+            }
+            for record in found
+        ],
+    }
+
+
+def followed(predictor: Predictor, blob: Blob) -> dict[str, Any]:
+    """A face and a suit in a moving view, corrected once, hidden and found again."""
+    own, calls = recorded(predictor, blob)
+    image = load_image(EXAMPLES / "images" / "astronaut.jpg")
+    views = [image[20 + 2 * i : 240 + 2 * i, 80 + 6 * i : 380 + 6 * i] for i in range(12)]
+    views[5:9] = [np.full_like(views[0], 90)] * 4
+    tracker = Tracker(own)
+    steps = []
+    for number, frame in enumerate(views):
+        asked: dict[str, Any] = {"frame": blob.put(frame)}
+        if number == 0:
+            asked["click"] = {"x": 135.0, "y": 100.0, "positive": True}
+            answer = tracker.start(frame, points=[[135.0, 100.0]])
+        else:
+            answer = tracker.update(frame)
+        if number == 1:
+            asked["box"] = [20.0, 160.0, 230.0, 220.0]
+            tracker.add(frame, box=asked["box"])
+            answer = tracker.answer()
+        if number == 3:
+            asked["correct"] = {"x": 120.0, "y": 70.0, "positive": True}
+            answer = tracker.correct(frame, 1, points=[[120.0, 70.0]])
+        asked["answers"] = [
+            {
+                "id": name,
+                "score": one.score,
+                "state": one.state,
+                "mask": blob.put(one.mask.astype(np.uint8)),
+            }
+            for name, one in answer.objects.items()
+        ]
+        steps.append(asked)
+    return {"calls": calls, "steps": steps}
 
 
 def random_crop(rng: np.random.Generator, size: tuple[int, int]) -> Crop:

@@ -10,7 +10,7 @@ export interface Place {
   shape: number[];
 }
 
-interface Call {
+export interface Call {
   network: "first" | "correcting";
   crops: Place;
   prior?: Place;
@@ -32,6 +32,17 @@ interface Stored {
     within: Corners | null;
     calls: Call[];
     answers: { crop: Crop; score: number; logits: Place; mask: Place }[];
+  }[];
+  everything: { photograph: number; calls: Call[]; found: { score: number; mask: Place }[] }[];
+  videos: {
+    calls: Call[];
+    steps: {
+      frame: Place;
+      click?: Click;
+      box?: Corners;
+      correct?: Click;
+      answers: { id: number; score: number; state: string; mask: Place }[];
+    }[];
   }[];
   pastes: { height: number; width: number; crop: Crop; logits: Place; picture: Place }[];
   lookups: { height: number; width: number; crop: Crop; mask: Place; values: Place }[];
@@ -55,7 +66,12 @@ export const floats = (place: Place): Float32Array => at(place, Float32Array);
 
 /** A photograph as the page has it. */
 export function photograph(number: number): Pixels {
-  const { width, height, rgb } = vectors.photographs[number]!;
+  return pixels(vectors.photographs[number]!.rgb);
+}
+
+/** H×W×3 as the page has it. */
+export function pixels(rgb: Place): Pixels {
+  const [height, width] = rgb.shape as [number, number, number];
   const source = bytes(rgb);
   const data = new Uint8Array(width * height * 4).fill(255);
   for (let i = 0; i < width * height; i++) {

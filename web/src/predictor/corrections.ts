@@ -195,7 +195,7 @@ function isInside({ x, y, positive }: Click, [x0, y0, x1, y1]: Corners): boolean
 }
 
 /** The extent of a mask in the image's pixels; null where it is empty. */
-function extentOf(before: Before): Corners | null {
+export function extentOf(before: Before): Corners | null {
   if (!("mask" in before)) return extent(before);
   const { x, y, width, height } = trim(before.mask);
   return width ? [x, y, x + width, y + height] : null;

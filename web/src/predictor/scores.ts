@@ -14,7 +14,8 @@ export interface ScoreModels {
   readonly box: ScoreModel;
 }
 
-const STABILITY_OFFSET = 1;
+/** Of the thresholds of {@link stability}, in logits. */
+export const STABILITY_OFFSET = 1;
 const MIDDLE = Math.round((CROP_SIZE * (1 - 1 / 6)) / 2);
 
 export function sigmoid(x: number): number {
@@ -72,12 +73,20 @@ export function borderShare(logits: Float32Array): number {
   return sum / (4 * CROP_SIZE);
 }
 
+/** SAM's stability score in 0..1: IoU of the masks at thresholds `offset` and −`offset`. */
+export function stability(logits: Float32Array, offset: number): number {
+  let [sure, possible] = [0, 0];
+  for (let cell = 0; cell < CROP_PIXELS; cell++) {
+    if (logits[cell]! > offset) sure++;
+    if (logits[cell]! > -offset) possible++;
+  }
+  return sure / Math.max(1, possible);
+}
+
 function common(logits: Float32Array, score: number, last: number): number[] {
-  let [sure, possible, object, strength, middle] = [0, 0, 0, 0, 0];
+  let [object, strength, middle] = [0, 0, 0];
   for (let cell = 0; cell < CROP_PIXELS; cell++) {
     const value = logits[cell]!;
-    if (value > STABILITY_OFFSET) sure++;
-    if (value > -STABILITY_OFFSET) possible++;
     if (value > 0) {
       object++;
       strength += value;
@@ -89,7 +98,6 @@ function common(logits: Float32Array, score: number, last: number): number[] {
       middle += sigmoid(logits[row * CROP_SIZE + column]!);
     }
   }
-  const stable = sure / Math.max(1, possible);
-  const shares = [score, stable, middle / side ** 2];
+  const shares = [score, stability(logits, STABILITY_OFFSET), middle / side ** 2];
   return [...shares.map(logit), object ? strength / object : 0, last];
 }

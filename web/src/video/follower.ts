@@ -1,0 +1,202 @@
+/** One object from frame to frame: a port of `picosam2/video/follower.py`. */
+import { type Before, extentOf, maskIn } from "../predictor/corrections";
+import { makePrior } from "../predictor/prior";
+import { type Corners, type Crop, type Pixels, type Size, cut } from "../predictor/prompt";
+import { type Reading, extent, some } from "../predictor/readings";
+import { Colours } from "./colours";
+import { CONFIG } from "./config";
+import { Patience, type State } from "./patience";
+
+/** Logits of a mask that is known without them. */
+export const GIVEN_LOGIT = 8;
+
+/** A crop that the networks are asked about. */
+export interface Look {
+  readonly crop: Crop;
+  /** 3 planes of 96×96. */
+  readonly pixels: Uint8Array;
+  /** For the correcting network; null where the first look is asked alone. */
+  readonly prior: Int8Array | null;
+}
+
+/** What the networks said about a look. */
+export interface Seen {
+  readonly logits: Float32Array;
+  readonly score: number;
+  /** Of the correcting network; null where it was not asked. */
+  readonly corrected: { readonly logits: Float32Array; readonly score: number } | null;
+}
+
+/** A mask, how its colours are like the object's (0..1), and its colours. */
+interface Read {
+  readonly reading: Reading;
+  readonly alike: number;
+  readonly colours: Colours;
+}
+
+type Point = readonly [number, number];
+
+/** Follows an object whose mask in a frame is known. */
+export class Follower {
+  /** Predicted IoU of the last frame's mask. */
+  score = 0;
+  private before!: Before;
+  private last!: Corners;
+  private colours: Colours | null = null;
+  private motion: Point = [0, 0];
+  private places = 0;
+  private readonly size: Size;
+  private readonly patience = new Patience(CONFIG.lostScore, CONFIG.patience);
+
+  constructor(frame: Pixels, known: Before, score: number) {
+    this.size = { width: frame.width, height: frame.height };
+    this.correct(frame, known, score);
+  }
+
+  /** Take a mask that a person gave or corrected for what the object is. */
+  correct(frame: Pixels, known: Before, score: number): void {
+    this.before = known;
+    this.score = score;
+    const found = extentOf(known);
+    if (!found) {
+      this.last = [0, 0, this.size.width, this.size.height];
+      this.patience.lose();
+      this.colours = null;
+      return;
+    }
+    this.last = found;
+    this.patience.find();
+    const crop = around(found, [0, 0]);
+    const mask = maskIn(known, crop, this.size);
+    const logits = Float32Array.from(mask, (on) => (on ? GIVEN_LOGIT : -GIVEN_LOGIT));
+    this.colours = Colours.of(cut(frame, crop), logits);
+  }
+
+  get state(): State {
+    return this.patience.state;
+  }
+
+  /** What to ask the networks about the next frame. */
+  looks(frame: Pixels): Look[] {
+    if (this.state === "lost") {
+      return this.search().map((crop) => ({ crop, pixels: cut(frame, crop), prior: null }));
+    }
+    const [x, y] = this.motion;
+    const crop = around(this.last, [CONFIG.momentum * x, CONFIG.momentum * y]);
+    const prior = makePrior(maskIn(this.before, crop, this.size), []);
+    return [{ crop, pixels: cut(frame, crop), prior }];
+  }
+
+  /** The mask of the frame, of what was asked and what came of it; null while it is lost. */
+  take(looks: readonly Look[], seen: readonly Seen[]): Reading | null {
+    const read = looks.map((look, i) => this.read(look, seen[i]!));
+    if (this.state === "lost") return this.find(read);
+    const { reading, alike, colours } = read[0]!;
+    const found = extent(reading);
+    const believed = alike >= CONFIG.alike ? reading.score : 0;
+    const state = this.patience.see(believed, !found);
+    this.score = reading.score;
+    if (state === "lost") {
+      this.motion = [0, 0];
+      return null;
+    }
+    if (state === "found" && found) this.accept(reading, found, colours);
+    return reading;
+  }
+
+  private accept(reading: Reading, found: Corners, colours: Colours): void {
+    const [x1, y1] = centre(found);
+    const [x0, y0] = centre(this.last);
+    const [x, y] = this.motion;
+    this.motion = [(x + x1 - x0) / 2, (y + y1 - y0) / 2];
+    this.before = reading;
+    this.last = found;
+    if (reading.score >= CONFIG.sure && this.colours) {
+      this.colours = this.colours.blend(colours, CONFIG.learning);
+    }
+  }
+
+  /** The object again, if it is in one of the crops. */
+  private find(read: readonly Read[]): Reading | null {
+    const value = ({ reading, alike }: Read) => reading.score * alike;
+    const { reading, alike } = read.reduce((a, b) => (value(b) > value(a) ? b : a));
+    const found = extent(reading);
+    if (!found || reading.score < CONFIG.foundScore || alike < CONFIG.foundAlike) {
+      this.score = 0;
+      return null;
+    }
+    this.patience.find();
+    this.motion = [0, 0];
+    this.before = reading;
+    this.last = found;
+    this.score = reading.score;
+    return reading;
+  }
+
+  private read({ crop, pixels }: Look, seen: Seen): Read {
+    const share = seen.corrected ? CONFIG.correcting : 0;
+    const likely = this.colours?.likelihood(pixels);
+    const logits = seen.logits.map((value, cell) => {
+      const mixed = (1 - share) * value + share * (seen.corrected?.logits[cell] ?? 0);
+      return mixed + CONFIG.colours * (likely?.[cell] ?? 0);
+    });
+    const score = (1 - share) * seen.score + share * (seen.corrected?.score ?? 0);
+    const sure = some(logits) ? score : 0;
+    const reading = { crop, logits, score: sure, bounds: null, clicks: [], merge: null };
+    const colours = Colours.of(pixels, logits);
+    return { reading, alike: this.colours?.likeness(colours) ?? 1, colours };
+  }
+
+  /** Where it was last, and a few of the places around it and in the frame, in turns. */
+  private search(): Crop[] {
+    const side = sideOf(this.last);
+    const { width, height } = this.size;
+    const [x, y] = centre(this.last);
+    const clip = (value: number, most: number) => Math.max(0, Math.min(most, value));
+    const crops = [{ x: clip(x, width), y: clip(y, height), side }];
+    const columns = Math.max(1, roundEven((2 * width) / side));
+    const rows = Math.max(1, roundEven((2 * height) / side));
+    const step = stride(columns * rows);
+    while (crops.length < CONFIG.searched) {
+      // A step that shares no factor with the number of places visits all of them.
+      const index = (this.places++ * step) % (columns * rows);
+      const row = Math.floor(index / columns);
+      crops.push({
+        x: ((index % columns) + 0.5) * (width / columns),
+        y: (row + 0.5) * (height / rows),
+        side,
+      });
+    }
+    return crops;
+  }
+}
+
+function sideOf([x0, y0, x1, y1]: Corners): number {
+  return Math.max(CONFIG.minSide, CONFIG.margin * Math.max(x1 - x0, y1 - y0));
+}
+
+function around(found: Corners, [dx, dy]: Point): Crop {
+  const [x, y] = centre(found);
+  return { x: x + dx, y: y + dy, side: sideOf(found) };
+}
+
+function centre([x0, y0, x1, y1]: Corners): Point {
+  return [(x0 + x1) / 2, (y0 + y1) / 2];
+}
+
+/** As Python rounds: halves to the even number. */
+function roundEven(value: number): number {
+  const rounded = Math.round(value);
+  return rounded - value === 0.5 && rounded % 2 ? rounded - 1 : rounded;
+}
+
+/** Near the golden section of `count`, and without a common factor with it. */
+function stride(count: number): number {
+  let step = Math.max(1, roundEven(0.618 * count));
+  while (divisor(step, count) !== 1) step++;
+  return step;
+}
+
+function divisor(a: number, b: number): number {
+  return b ? divisor(b, a % b) : a;
+}
