@@ -16,7 +16,8 @@ export function suppress<T extends Scored>(found: readonly T[], threshold: numbe
   return kept;
 }
 
-function boxIou(a: Corners, b: Corners): number {
+/** Intersection over union of two boxes. */
+export function boxIou(a: Corners, b: Corners): number {
   const across = Math.max(0, Math.min(a[2], b[2]) - Math.max(a[0], b[0]));
   const down = Math.max(0, Math.min(a[3], b[3]) - Math.max(a[1], b[1]));
   const shared = across * down;

@@ -2,7 +2,7 @@
 import { boxBounds } from "./boxes";
 import { cellAt, label, positive as object } from "./components";
 import { CONFIG } from "./config";
-import { type Patch, trim } from "./patches";
+import { type Patch, boundsOf, trim } from "./patches";
 import { CLICK_RADIUS, type Place, makePrior } from "./prior";
 import {
   CROP_PIXELS,
@@ -197,6 +197,6 @@ function isInside({ x, y, positive }: Click, [x0, y0, x1, y1]: Corners): boolean
 /** The extent of a mask in the image's pixels; null where it is empty. */
 export function extentOf(before: Before): Corners | null {
   if (!("mask" in before)) return extent(before);
-  const { x, y, width, height } = trim(before.mask);
-  return width ? [x, y, x + width, y + height] : null;
+  const mask = trim(before.mask);
+  return mask.width ? boundsOf(mask) : null;
 }

@@ -21,6 +21,11 @@ export function area(patch: Patch): number {
   return sum;
 }
 
+/** The rectangle that holds the mask. */
+export function boundsOf({ x, y, width, height }: Patch): Corners {
+  return [x, y, x + width, y + height];
+}
+
 /** Whether a pixel of the image is in the mask. */
 export function has(patch: Patch, x: number, y: number): boolean {
   const [column, row] = [x - patch.x, y - patch.y];

@@ -1,9 +1,12 @@
 /** Everything that happens to photographs, and what the page shows of it. */
+import { OPTIONS } from "../automatic/generator";
+import { boxIou } from "../automatic/suppression";
 import { type CocoFile, imageOf, readCoco, thingsOf } from "../formats/coco";
-import { type Patch, EMPTY, disc, subtract, union } from "../predictor/patches";
+import { type Patch, EMPTY, area, boundsOf, disc, has, subtract, union } from "../predictor/patches";
 import type { Corners } from "../predictor/prompt";
 import type { Click } from "../predictor/readings";
 import { type Client, Newest } from "../worker/client";
+import type { Progress } from "../worker/protocol";
 import {
   type Candidate,
   type Category,
@@ -38,11 +41,15 @@ export interface View {
   readonly category: number;
   readonly categories: readonly Category[];
   readonly busy: boolean;
+  /** Of the search for everything, while it runs. */
+  readonly progress: Progress | null;
   readonly saved: "saved" | "saving" | "failed";
   /** Something that a person should know. */
   readonly message: string | null;
   readonly canUndo: boolean;
   readonly canRedo: boolean;
+  /** What is followed over the page: a video file, or the camera. */
+  readonly film: Blob | "camera" | null;
   /** Whether work goes to a folder's instances.json. */
   readonly inFolder: boolean;
 }
@@ -77,10 +84,12 @@ const START: View = {
   category: 1,
   categories: [{ id: 1, name: "object" }],
   busy: false,
+  progress: null,
   saved: "saved",
   message: null,
   canUndo: false,
   canRedo: false,
+  film: null,
   inFolder: false,
 };
 
@@ -134,6 +143,8 @@ export class Session {
   /** Add photographs after those that are there, and show the first of them. */
   async open(files: readonly File[]): Promise<void> {
     if (!this.storage.add) return this.tell("this page shows the photographs of one folder");
+    const videos = files.filter(({ type }) => type.startsWith("video/"));
+    if (videos.length) return this.watch(videos[0]!);
     const pictures = files.filter(({ type }) => type.startsWith("image/"));
     const tables = files.filter(({ name }) => name.endsWith(".json"));
     if (!pictures.length && !tables.length) {
@@ -154,6 +165,16 @@ export class Session {
     for (const table of tables) await this.importCoco(table);
   }
 
+  /** Follow objects through a video, or through what the camera sees. */
+  watch(film: Blob | "camera"): void {
+    this.set({ film });
+  }
+
+  /** Back to the photographs. */
+  leaveFilm(): void {
+    this.set({ film: null });
+  }
+
   /** Show another photograph. */
   async goTo(number: number): Promise<void> {
     const { photographs } = this.view;
@@ -162,6 +183,10 @@ export class Session {
     if (!photograph) return;
     const opening = ++this.opening;
     this.previews.clear();
+    this.stop();
+    // What is being answered belongs to the photograph that was shown.
+    await this.tail;
+    if (opening !== this.opening) return;
     this.set({ current, picture: null, active: null, preview: null, busy: true });
     try {
       const file = await this.storage.file(photograph);
@@ -239,6 +264,39 @@ export class Session {
     });
   }
 
+  /** Add all objects that a search finds and that are not there yet. */
+  everything(): Promise<void> {
+    return this.ask(async () => {
+      const found = await this.client.ask({ kind: "everything" }, (progress) =>
+        this.set({ progress }),
+      );
+      const { things } = this.photograph!;
+      const there = things.map((thing) => boundsOf(maskOf(thing)));
+      const fresh = found.filter(({ mask }) =>
+        there.every((box) => boxIou(box, boundsOf(mask)) <= OPTIONS.overlap),
+      );
+      if (!fresh.length) return this.tell("nothing more was found");
+      const first = 1 + things.reduce((most, { id }) => Math.max(most, id), 0);
+      const { category } = this.view;
+      const made = fresh.map((candidate, i) => ({
+        id: first + i,
+        category,
+        candidates: [candidate],
+        choice: 0,
+        clicks: [],
+        within: null,
+        source: null,
+      }));
+      this.commit([...things, ...made], null);
+      this.tell(`${made.length} objects were found: delete those that are none`);
+    });
+  }
+
+  /** End the search for everything with what it has found. */
+  stop(): void {
+    if (this.view.progress) void this.client.ask({ kind: "stop" });
+  }
+
   /** Another answer to the same prompt. */
   nextCandidate(step: number): void {
     const thing = this.active;
@@ -254,6 +312,14 @@ export class Session {
 
   select(id: number | null): void {
     this.set({ active: id, preview: null });
+  }
+
+  /** Select the smallest object that holds a pixel. */
+  selectAt(x: number, y: number): void {
+    const here = (this.photograph?.things ?? [])
+      .filter((thing) => has(maskOf(thing), Math.floor(x), Math.floor(y)))
+      .sort((a, b) => area(maskOf(a)) - area(maskOf(b)));
+    this.select(here[0]?.id ?? null);
   }
 
   /** Select the object after the one that is selected. */
@@ -472,7 +538,7 @@ export class Session {
       } catch (error) {
         this.tell(said(error));
       }
-      this.set({ busy: false });
+      this.set({ busy: false, progress: null });
     });
     return this.tail;
   }

@@ -1,5 +1,7 @@
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Session } from "../state/session";
+import type { Client } from "../worker/client";
+import { FilmSheet } from "./film";
 import { Help } from "./help";
 import { useView } from "./hooks";
 import { handleKey } from "./keys";
@@ -8,7 +10,7 @@ import { Stage } from "./stage";
 import { Toolbar } from "./toolbar";
 
 /** The page. */
-export function App({ session }: { session: Session }) {
+export function App({ session, client }: { session: Session; client: Client }) {
   const view = useView(session);
   const canvas = useRef<HTMLCanvasElement>(null);
   const files = useRef<HTMLInputElement>(null);
@@ -24,6 +26,7 @@ export function App({ session }: { session: Session }) {
 
   useLayoutEffect(() => {
     const key = (event: KeyboardEvent) => {
+      if (session.view.film) return;
       const page = { session, stage: stage.current!, open: () => files.current!.click(), setHelp };
       if (handleKey(event, page)) event.preventDefault();
     };
@@ -98,7 +101,7 @@ export function App({ session }: { session: Session }) {
         hidden
         type="file"
         multiple
-        accept="image/*,.json"
+        accept="image/*,video/*,.json"
         data-testid="files"
         onChange={chosen}
       />
@@ -112,6 +115,13 @@ export function App({ session }: { session: Session }) {
         multiple
         onChange={chosen}
       />
+      {view.film && (
+        <FilmSheet
+          client={client}
+          source={view.film === "camera" ? null : view.film}
+          close={() => session.leaveFilm()}
+        />
+      )}
       {help && <Help close={() => setHelp(false)} />}
     </div>
   );

@@ -10,7 +10,8 @@ export function Help({ close }: { close(): void }) {
       <h2>Pointer and fingers</h2>
       <p>
         Moving shows the mask that a click would give. A click adds to the object, the right button
-        or Alt takes away, a drag is a box around a new object. The wheel or two fingers zoom; Shift
+        or Alt takes away, a drag is a box around a new object; with Ctrl a click selects the object
+        that is there. The wheel or two fingers zoom; Shift
         or the middle button moves the photograph. Double-click a class to rename it.
       </p>
       <h2>Keys</h2>

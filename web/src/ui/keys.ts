@@ -25,6 +25,7 @@ export const KEYS: readonly (readonly [string, string])[] = [
   ["Enter, Esc", "the object is done: the next click is a new one"],
   ["[ and ]", "previous and next object"],
   ["Delete", "delete the selected object"],
+  ["F", "find everything, for a first pass (Esc: enough)"],
   ["Ctrl+Z, Ctrl+Y", "undo, redo"],
   ["1 to 9", "class of the selected object and of new ones"],
   ["Page Up, Page Down", "previous and next photograph"],
@@ -93,9 +94,11 @@ function plain(key: string, { session, stage, open, setHelp }: Page): boolean {
   else if (key === " ") stage.press(true);
   else if (key.toLowerCase() === "x") stage.press(false);
   else if (key.toLowerCase() === "b") stage.pressBox();
+  else if (key.toLowerCase() === "f") void session.everything();
   else if (key === "Enter") session.finish();
   else if (key === "Escape") {
     setHelp(false);
+    session.stop();
     session.finish();
   } else if (key === "[") session.selectNext(-1);
   else if (key === "]") session.selectNext(1);

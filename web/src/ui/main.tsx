@@ -16,8 +16,9 @@ const page = document.getElementById("page")!;
 
 async function start(): Promise<void> {
   const storage = token ? new FolderStorage(token) : await BrowserStorage.open();
-  const session = new Session(new Client(worker), storage);
-  render(<App session={session} />, page);
+  const client = new Client(worker);
+  const session = new Session(client, storage);
+  render(<App session={session} client={client} />, page);
   await session
     .start()
     .catch((error: unknown) => session.tell(error instanceof Error ? error.message : String(error)));

@@ -68,7 +68,8 @@ export function paint(
   pointerMarks(context, view, marks, 1 / scale);
 }
 
-function stamp(context: CanvasRenderingContext2D, patch: Patch, colour: string): void {
+/** Draw a mask in its colour. */
+export function stamp(context: CanvasRenderingContext2D, patch: Patch, colour: string): void {
   if (patch.width) context.drawImage(tint(patch, colour), patch.x, patch.y);
 }
 

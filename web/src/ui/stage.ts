@@ -16,6 +16,7 @@ interface Drag {
   readonly kind: "prompt" | "paint" | "pan";
   readonly start: Point;
   readonly positive: boolean;
+  readonly selects: boolean;
   last: Point;
   moved: boolean;
 }
@@ -134,7 +135,8 @@ export class Stage {
     const painting = tool === "brush" || tool === "erase";
     const kind = panning ? "pan" : painting ? "paint" : "prompt";
     const positive = tool !== "remove" && event.button !== 2 && !event.altKey;
-    this.drag = { kind, start: place, last: place, positive, moved: false };
+    const selects = event.ctrlKey || event.metaKey;
+    this.drag = { kind, start: place, last: place, positive, selects, moved: false };
     this.box = null;
     this.stroke = kind === "paint" ? [this.inPhotograph(place)] : [];
     this.draw();
@@ -193,7 +195,8 @@ export class Stage {
     else if (box) void this.session.box(box);
     else if (!drag.moved) {
       const [x, y] = this.inPhotograph(drag.start);
-      if (this.holds(x, y)) void this.session.click(x, y, drag.positive);
+      if (drag.selects) this.session.selectAt(x, y);
+      else if (this.holds(x, y)) void this.session.click(x, y, drag.positive);
     }
     this.draw();
   }

@@ -28,11 +28,17 @@ export function Toolbar({ session, view, open, openFolder, fit, zoom, help }: Pr
     <div class="toolbar" role="toolbar" aria-label="Tools">
       {!view.inFolder && (
         <div class="group">
-          <button onClick={open} title="Open photographs, or COCO JSON to correct (O)">
+          <button onClick={open} title="Open photographs, a video, or COCO JSON to correct (O)">
             Open
           </button>
           <button onClick={openFolder} title="Open all photographs of a folder">
             Folder
+          </button>
+          <button
+            onClick={() => session.watch("camera")}
+            title="Follow objects in what the camera sees; a video file: Open"
+          >
+            Camera
           </button>
         </div>
       )}
@@ -59,6 +65,21 @@ export function Toolbar({ session, view, open, openFolder, fit, zoom, help }: Pr
         )}
       </div>
       <div class="group">
+        {view.progress ? (
+          <button onClick={() => session.stop()} title="Keep what was found so far (Esc)">
+            Stop
+          </button>
+        ) : (
+          <button
+            disabled={!view.picture || view.busy}
+            onClick={() => void session.everything()}
+            title="Find all objects, for a first pass (F)"
+          >
+            Everything
+          </button>
+        )}
+      </div>
+      <div class="group">
         <button disabled={!view.canUndo} onClick={() => session.undo()} title="Undo (Ctrl+Z)">
           Undo
         </button>
@@ -80,7 +101,7 @@ export function Toolbar({ session, view, open, openFolder, fit, zoom, help }: Pr
       <Exports session={session} view={view} />
       <div class="group right">
         <span class={`saved ${view.saved}`} role="status" title={where(view)}>
-          {view.busy ? "Working…" : SAVED[view.saved]}
+          {view.busy ? working(view) : SAVED[view.saved]}
         </span>
         <button onClick={toggleTheme} aria-label="Dark or light" title="Dark or light (D)">
           ◐
@@ -91,6 +112,10 @@ export function Toolbar({ session, view, open, openFolder, fit, zoom, help }: Pr
       </div>
     </div>
   );
+}
+
+function working({ progress }: View): string {
+  return progress ? `Looking… ${Math.round((100 * progress.done) / progress.all)} %` : "Working…";
 }
 
 function where(view: View): string {

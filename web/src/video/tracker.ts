@@ -49,16 +49,20 @@ export class Tracker {
     return this.ids;
   }
 
-  /** Correct an object's mask in the last frame by a click; the next frames follow from it. */
+  /**
+   * Correct an object's mask in the last frame by a click; the next frames follow from it.
+   *
+   * @throws Error it is lost, and the click is not on it.
+   */
   async correct(frame: Pixels, id: number, click: Click): Promise<void> {
     const object = this.objects.get(id);
     if (!object) return;
     const predictor = new Predictor(this.networks, this.scores, frame);
     const mask = object.reading ? this.draw([object.reading], frame)[0]! : EMPTY;
-    const [reading] =
-      mask.width || !click.positive
-        ? await predictor.correct({ mask }, [click], null, 1)
-        : await predictor.look({ click }, 1);
+    if (!mask.width && !click.positive) throw new Error("it is lost: click on it first");
+    const [reading] = mask.width
+      ? await predictor.correct({ mask }, [click], null, 1)
+      : await predictor.look({ click }, 1);
     if (!reading) return;
     object.reading = reading;
     object.follower.correct(frame, reading, reading.score);

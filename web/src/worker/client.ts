@@ -1,9 +1,10 @@
 /** The page's side of the worker. */
-import type { Question, Replies, Request, Response } from "./protocol";
+import type { Progress, Question, Replies, Request, Response } from "./protocol";
 
 interface Waiting {
   resolve(reply: Replies[keyof Replies]): void;
   reject(error: Error): void;
+  progress(made: Progress): void;
 }
 
 /** Asks the worker; answers come in the order of the questions. */
@@ -17,18 +18,27 @@ export class Client {
     worker.addEventListener("error", () => this.fail());
   }
 
-  /** @throws Error what went wrong, in words for people. */
-  ask<Q extends Question>(question: Q): Promise<Replies[Q["kind"]]> {
+  /**
+   * @param progress - told how far a long answer is.
+   * @param moved - what of the question is given away and not copied.
+   * @throws Error what went wrong, in words for people.
+   */
+  ask<Q extends Question>(
+    question: Q,
+    progress: (made: Progress) => void = () => undefined,
+    moved: Transferable[] = [],
+  ): Promise<Replies[Q["kind"]]> {
     if (this.broken) return Promise.reject(this.broken);
     const id = this.next++;
     return new Promise((resolve, reject) => {
-      this.waiting.set(id, { resolve: resolve as Waiting["resolve"], reject });
-      this.worker.postMessage({ id, question } satisfies Request);
+      this.waiting.set(id, { resolve: resolve as Waiting["resolve"], reject, progress });
+      this.worker.postMessage({ id, question } satisfies Request, moved);
     });
   }
 
   private take(response: Response): void {
     const waiting = this.waiting.get(response.id);
+    if ("progress" in response) return waiting?.progress(response.progress);
     this.waiting.delete(response.id);
     if ("error" in response) waiting?.reject(new Error(response.error));
     else waiting?.resolve(response.reply);

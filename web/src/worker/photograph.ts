@@ -1,6 +1,5 @@
 /** Decoding photographs. */
-import type { Pixels } from "../predictor/prompt";
-import type { Size } from "../predictor/prompt";
+import type { Pixels, Size } from "../predictor/prompt";
 import { workingSize } from "../state/model";
 
 /** A photograph at the size that it is worked on at. */
@@ -22,7 +21,17 @@ export async function decode(file: Blob): Promise<Decoded> {
     );
   });
   const full = { width: whole.width, height: whole.height };
-  const { width, height } = workingSize(full);
+  const drawn = onCanvas(whole, workingSize(full));
+  whole.close();
+  return { full, ...drawn };
+}
+
+/**
+ * A picture's pixels at a size, on white where it is transparent.
+ *
+ * @throws Error there is not enough memory.
+ */
+export function onCanvas(whole: ImageBitmap, { width, height }: Size): Omit<Decoded, "full"> {
   const canvas = new OffscreenCanvas(width, height);
   const context = canvas.getContext("2d", { alpha: false, willReadFrequently: true });
   if (!context) throw new Error("there is not enough memory for it: close other pages");
@@ -30,7 +39,6 @@ export async function decode(file: Blob): Promise<Decoded> {
   context.fillRect(0, 0, width, height);
   context.imageSmoothingQuality = "high";
   context.drawImage(whole, 0, 0, width, height);
-  whole.close();
   const { data } = context.getImageData(0, 0, width, height);
-  return { full, pixels: { width, height, data }, picture: canvas.transferToImageBitmap() };
+  return { pixels: { width, height, data }, picture: canvas.transferToImageBitmap() };
 }

@@ -5,14 +5,24 @@ import firstModel from "../../../src/picosam2/weights/small/picosam2-int8.onnx?u
 import { scores } from "../../../src/picosam2/weights/small/picosam2-int8.json";
 import wasm from "../../node_modules/onnxruntime-web/dist/ort-wasm-simd-threaded.wasm?url";
 import glue from "../../node_modules/onnxruntime-web/dist/ort-wasm-simd-threaded.mjs?url";
+import { OPTIONS, generate } from "../automatic/generator";
 import { drawMask } from "../predictor/drawing";
 import { Predictor } from "../predictor/predictor";
 import type { Pixels } from "../predictor/prompt";
 import type { Reading } from "../predictor/readings";
 import type { Candidate } from "../state/model";
 import { OrtNetworks } from "./network";
+import { Films } from "./film";
 import { decode } from "./photograph";
-import type { Question, Replies, Request, Response } from "./protocol";
+import type {
+  FilmQuestion,
+  PhotographQuestion,
+  Progress,
+  Question,
+  Replies,
+  Request,
+  Response,
+} from "./protocol";
 
 /** More threads wait for each other: the networks are small. */
 const MOST_THREADS = 4;
@@ -28,7 +38,9 @@ const networks = new OrtNetworks({
   first: () => load(firstModel),
   correcting: () => load(correctingModel),
 });
+const films = new Films(networks, scores.models);
 let opened: { predictor: Predictor; pixels: Pixels } | null = null;
+let stopped = false;
 
 async function load(address: string): Promise<Uint8Array> {
   const response = await fetch(address);
@@ -36,7 +48,25 @@ async function load(address: string): Promise<Uint8Array> {
   return new Uint8Array(await response.arrayBuffer());
 }
 
-async function answer(question: Question): Promise<Replies[keyof Replies]> {
+function answer(
+  question: Question,
+  tell: (progress: Progress) => void,
+): Promise<Replies[keyof Replies]> {
+  return isOfFilm(question) ? films.answer(question) : answerPhotograph(question, tell);
+}
+
+function isOfFilm(question: Question): question is FilmQuestion {
+  return ["film", "frame", "follow", "refollow", "unfollow"].includes(question.kind);
+}
+
+async function answerPhotograph(
+  question: PhotographQuestion,
+  tell: (progress: Progress) => void,
+): Promise<Replies[keyof Replies]> {
+  if (question.kind === "stop") {
+    stopped = true;
+    return null;
+  }
   if (question.kind === "open") {
     const { full, pixels, picture } = await decode(question.file);
     opened = { predictor: new Predictor(networks, scores.models, pixels), pixels };
@@ -47,13 +77,25 @@ async function answer(question: Question): Promise<Replies[keyof Replies]> {
   const readings =
     question.kind === "look"
       ? await predictor.look(question.first, question.count)
-      : await predictor.correct(
-          question.before,
-          question.clicks,
-          question.within,
-          question.count,
-        );
+      : question.kind === "everything"
+        ? await everything(pixels, tell)
+        : await predictor.correct(
+            question.before,
+            question.clicks,
+            question.within,
+            question.count,
+          );
   return readings.map((reading) => candidate(reading, pixels));
+}
+
+function everything(pixels: Pixels, tell: (progress: Progress) => void): Promise<Reading[]> {
+  stopped = false;
+  return generate(networks, scores.models.click, pixels, OPTIONS, async (done, all) => {
+    tell({ done, all });
+    // So that other questions are heard between two batches.
+    await new Promise((resolve) => setTimeout(resolve));
+    return stopped;
+  });
 }
 
 function candidate(reading: Reading, size: Pixels): Candidate {
@@ -63,9 +105,10 @@ function candidate(reading: Reading, size: Pixels): Candidate {
 }
 
 self.addEventListener("message", ({ data: { id, question } }: MessageEvent<Request>) => {
-  answer(question).then(
+  const tell = (progress: Progress) => self.postMessage({ id, progress } satisfies Response);
+  answer(question, tell).then(
     (reply) => {
-      const moved = "picture" in reply ? [reply.picture] : [];
+      const moved = reply && "picture" in reply ? [reply.picture] : [];
       self.postMessage({ id, reply } satisfies Response, { transfer: moved });
     },
     (error: unknown) => {

@@ -1,0 +1,211 @@
+/** A camera or a video whose objects are followed, and what the page shows of it. */
+import type { First } from "../predictor/looks";
+import type { Corners, Size } from "../predictor/prompt";
+import type { Tracked } from "../video/tracker";
+import type { Client } from "../worker/client";
+
+/** The longer side that frames are worked on at, at most. */
+const MOST_SIDE = 1280;
+/** Of the last frame in the rate that is shown. */
+const NEWEST = 0.1;
+
+/** What the page shows. */
+export interface FilmView {
+  /** The newest frame that was answered. */
+  readonly picture: ImageBitmap | null;
+  readonly objects: readonly Tracked[];
+  /** The object that the next click corrects; null where it is about a new one. */
+  readonly active: number | null;
+  /** Frames answered a second; 0 while there are none. */
+  readonly rate: number;
+  readonly paused: boolean;
+  readonly message: string | null;
+}
+
+const START: FilmView = {
+  picture: null,
+  objects: [],
+  active: null,
+  rate: 0,
+  paused: false,
+  message: null,
+};
+
+/** Plays a video, of a file or a camera: one frame is answered at a time, and the newest wins. */
+export class Film {
+  view: FilmView = START;
+  private readonly listeners = new Set<() => void>();
+  private tail: Promise<void> = Promise.resolve();
+  private ended = false;
+  private shown = -1;
+  private answered = 0;
+
+  constructor(
+    private readonly client: Client,
+    private readonly video: HTMLVideoElement,
+    private readonly source: Blob | null,
+  ) {}
+
+  /** Whether it is a file, which can be played again, and no camera. */
+  get isFile(): boolean {
+    return this.source !== null;
+  }
+
+  subscribe(listener: () => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  /** Open the camera or the file, and go on until {@link end}. */
+  async start(): Promise<void> {
+    try {
+      await this.client.ask({ kind: "film" });
+      if (this.source) this.video.src = URL.createObjectURL(this.source);
+      else {
+        const stream = await navigator.mediaDevices.getUserMedia({
+          video: { facingMode: "environment" },
+        });
+        if (this.ended) return stop(stream);
+        this.video.srcObject = stream;
+      }
+      await this.video.play();
+    } catch (error) {
+      return this.tell(reason(error));
+    }
+    while (!this.ended) {
+      await nextPicture();
+      if (this.hasNew()) await this.ask(() => this.follow());
+    }
+  }
+
+  /** Let the camera or the file go. */
+  end(): void {
+    this.ended = true;
+    this.video.pause();
+    if (this.video.srcObject) stop(this.video.srcObject as MediaStream);
+    URL.revokeObjectURL(this.video.src);
+  }
+
+  /** A click: on a new object, or one that corrects the active one. */
+  click(x: number, y: number, positive: boolean): Promise<void> {
+    const click = { x, y, positive };
+    return this.ask(async () => {
+      const { active } = this.view;
+      if (active === null && !positive) return this.tell("click on the object first");
+      if (active === null) return this.add({ click });
+      const objects = await this.client.ask({ kind: "refollow", id: active, click });
+      this.set({ objects });
+    });
+  }
+
+  /** A box around a new object. */
+  box(box: Corners): Promise<void> {
+    return this.ask(() => this.add({ box }));
+  }
+
+  /** Which object the next click corrects; null: it is about a new one. */
+  select(active: number | null): void {
+    this.set({ active });
+  }
+
+  /** Follow an object no longer. */
+  remove(id: number): Promise<void> {
+    return this.ask(async () => {
+      const objects = await this.client.ask({ kind: "unfollow", id });
+      this.set({ objects, active: this.view.active === id ? null : this.view.active });
+    });
+  }
+
+  /** Hold the frame that is shown, or go on. */
+  pause(): void {
+    const paused = !this.view.paused;
+    if (paused) this.video.pause();
+    else void this.video.play();
+    this.set({ paused, rate: 0 });
+  }
+
+  /** Play a file from its beginning; objects are looked for again where they were last. */
+  rewind(): void {
+    this.video.currentTime = 0;
+    void this.video.play();
+    this.set({ paused: false });
+  }
+
+  tell(message: string | null): void {
+    this.set({ message });
+  }
+
+  private async add(first: First): Promise<void> {
+    const { id, objects } = await this.client.ask({ kind: "follow", first });
+    if (id === null) this.tell("nothing was found there");
+    else this.set({ objects, active: id, message: null });
+  }
+
+  private hasNew(): boolean {
+    const { currentTime, readyState, videoWidth } = this.video;
+    return currentTime !== this.shown && readyState >= HTMLMediaElement.HAVE_CURRENT_DATA && videoWidth > 0;
+  }
+
+  private async follow(): Promise<void> {
+    this.shown = this.video.currentTime;
+    const { width, height } = reduced(this.video);
+    const frame = await createImageBitmap(this.video, {
+      resizeWidth: width,
+      resizeHeight: height,
+      resizeQuality: "medium",
+    });
+    const { picture, objects } = await this.client.ask({ kind: "frame", frame }, undefined, [frame]);
+    const now = performance.now();
+    const took = now - this.answered;
+    this.answered = now;
+    const { rate } = this.view;
+    this.view.picture?.close();
+    this.set({
+      picture,
+      objects,
+      // A pause is no slow frame.
+      rate: took > 1000 ? rate : rate ? 1 / ((1 - NEWEST) / rate + (NEWEST * took) / 1000) : 1000 / took,
+    });
+  }
+
+  /** One question after the other. */
+  private ask(task: () => Promise<void>): Promise<void> {
+    this.tail = this.tail.then(async () => {
+      if (this.ended) return;
+      await task().catch((error: unknown) => this.tell(reason(error)));
+    });
+    return this.tail;
+  }
+
+  private set(part: Partial<FilmView>): void {
+    this.view = { ...this.view, ...part };
+    this.listeners.forEach((listener) => listener());
+  }
+}
+
+function nextPicture(): Promise<unknown> {
+  return new Promise((resolve) => requestAnimationFrame(resolve));
+}
+
+function stop(stream: MediaStream): void {
+  for (const track of stream.getTracks()) track.stop();
+}
+
+function reduced({ videoWidth, videoHeight }: HTMLVideoElement): Size {
+  const scale = Math.min(1, MOST_SIDE / Math.max(videoWidth, videoHeight));
+  return { width: Math.round(videoWidth * scale), height: Math.round(videoHeight * scale) };
+}
+
+/** What went wrong, in words for people. */
+function reason(error: unknown): string {
+  const name = error instanceof Error ? error.name : "";
+  if (name === "NotAllowedError") {
+    return "the browser does not let this page use the camera: allow it beside the address";
+  }
+  if (name === "NotFoundError") return "there is no camera";
+  if (name === "NotReadableError") return "another program uses the camera";
+  if (name === "NotSupportedError") {
+    return "this browser cannot play it: it is damaged, or in a format that it does not know";
+  }
+  return error instanceof Error ? error.message : String(error);
+}
