@@ -3,6 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 # Compiling modules that are never imported would take a fifth of the time and space.
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt
+# Where it is set, each of the hundreds of processes of the tests compiles PyTorch anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test test-cluster test-export test-inference test-web test-label-studio \
 	test-x-anylabeling test-labelme web web-figures edge-tools fuzz kill-tests load-test lint release docs \
