@@ -1,4 +1,6 @@
-"""A view that moves over the bundled astronaut, as a video: python make_film.py FILE
+"""A view that moves over the bundled astronaut, as a video.
+
+Usage: python make_film.py FILE
 
 ``.y4m`` is what Chromium's fake camera plays; ``.webm`` is a file that people have.
 """
