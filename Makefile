@@ -24,6 +24,8 @@ web: web/node_modules/installed
 # (apt-get install nodejs npm chromium).
 test-web: .venv/developing web
 	$(BIN)/python scripts/web_vectors.py web/tests/vectors
+	data=$${PICOSAM2_DATA:-../shared/data}/coco-val; if [ -d $$data ]; then \
+		$(BIN)/python scripts/web_objects.py $$data web/tests/vectors; fi
 	$(BIN)/python -m pytest -n 0 tests/test_web.py
 	cd web && npm run lint && npm test && PYTHON=../.venv/bin/python npm run e2e
 

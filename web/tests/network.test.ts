@@ -1,28 +1,12 @@
-import { readFileSync } from "node:fs";
-import * as ort from "onnxruntime-web/wasm";
-import { beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { positive } from "../src/predictor/components";
 import { area, iou } from "../src/predictor/patches";
 import { CROP_PIXELS, CROP_SIZE } from "../src/predictor/prompt";
-import { OrtNetworks } from "../src/worker/network";
+import { networks } from "./networks";
 import { bytes, floats, planes, signed, vectors } from "./vectors";
 
 /** A mask of fewer pixels is not compared by its IoU: one pixel of 50 is 2 %. */
 const LEAST_AREA = 50;
-
-const weights = new URL("../../src/picosam2/weights/", import.meta.url);
-const read = (name: string) =>
-  Promise.resolve(new Uint8Array(readFileSync(new URL(`${name}/picosam2-int8.onnx`, weights))));
-const networks = new OrtNetworks({
-  first: () => read("small"),
-  correcting: () => read("correcting"),
-});
-
-beforeAll(() => {
-  const wasm = "../node_modules/onnxruntime-web/dist/ort-wasm-simd-threaded.wasm";
-  ort.env.wasm.wasmBinary = new Uint8Array(readFileSync(new URL(wasm, import.meta.url)));
-  ort.env.wasm.numThreads = 1;
-});
 
 const square = (logits: Float32Array) => {
   return { x: 0, y: 0, width: CROP_SIZE, height: CROP_SIZE, data: positive(logits) };

@@ -48,19 +48,20 @@ interface Stored {
   lookups: { height: number; width: number; crop: Crop; mask: Place; values: Place }[];
 }
 
-const folder = new URL("vectors/", import.meta.url);
-export const vectors = JSON.parse(readFileSync(new URL("vectors.json", folder), "utf8")) as Stored;
-const blob = readFileSync(new URL("vectors.bin", folder));
+export const FOLDER = new URL("vectors/", import.meta.url);
+export const vectors = JSON.parse(readFileSync(new URL("vectors.json", FOLDER), "utf8")) as Stored;
+const blob = readFileSync(new URL("vectors.bin", FOLDER));
 
 function at<T>(
   { offset, shape }: Place,
   Type: { new (buffer: ArrayBuffer): T; readonly BYTES_PER_ELEMENT: number },
+  from = blob,
 ): T {
   const bytes = shape.reduce((a, b) => a * b, 1) * Type.BYTES_PER_ELEMENT;
-  return new Type(Uint8Array.from(blob.subarray(offset, offset + bytes)).buffer);
+  return new Type(Uint8Array.from(from.subarray(offset, offset + bytes)).buffer);
 }
 
-export const bytes = (place: Place): Uint8Array => at(place, Uint8Array);
+export const bytes = (place: Place, from = blob): Uint8Array => at(place, Uint8Array, from);
 export const signed = (place: Place): Int8Array => at(place, Int8Array);
 export const floats = (place: Place): Float32Array => at(place, Float32Array);
 
@@ -70,9 +71,9 @@ export function photograph(number: number): Pixels {
 }
 
 /** H×W×3 as the page has it. */
-export function pixels(rgb: Place): Pixels {
+export function pixels(rgb: Place, from = blob): Pixels {
   const [height, width] = rgb.shape as [number, number, number];
-  const source = bytes(rgb);
+  const source = bytes(rgb, from);
   const data = new Uint8Array(width * height * 4).fill(255);
   for (let i = 0; i < width * height; i++) {
     data.set(source.subarray(i * 3, i * 3 + 3), i * 4);
@@ -81,9 +82,9 @@ export function pixels(rgb: Place): Pixels {
 }
 
 /** The mask of a whole image. */
-export function mask(place: Place): Patch {
+export function mask(place: Place, from = blob): Patch {
   const [height, width] = place.shape as [number, number];
-  return { x: 0, y: 0, width, height, data: bytes(place) };
+  return { x: 0, y: 0, width, height, data: bytes(place, from) };
 }
 
 /** One of N×96×96×C as C planes. */
