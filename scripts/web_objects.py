@@ -18,13 +18,14 @@ from picosam2 import Predictor
 from picosam2.data.coco import CocoFolder
 from picosam2.evaluation.run import choose_objects
 from picosam2.masks import mask_iou, most_interior_pixel
+from picosam2.weights import DEFAULT_MODEL
 
 OBJECTS = 100
 
 
 def main(data: Path, out: Path) -> None:
     """Write ``objects.json`` and ``objects.bin`` into a folder."""
-    predictor = Predictor.from_pretrained(threads=1)
+    predictor = Predictor.from_pretrained(f"{DEFAULT_MODEL}-fp32", threads=1)
     blob = Blob()
     photographs = []
     for photograph, group in choose_objects(CocoFolder(data), OBJECTS, 0):

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from picosam2 import Predictor, Tracker
@@ -31,8 +30,7 @@ from picosam2.predictor.prompts import Box, Click, GivenMask, Prompt
 from picosam2.predictor.readings import Reading
 from picosam2.prompt import Crop, cut, look_up, paste
 from picosam2.runtime import Corrector, Runtime
-from picosam2.runtime.files import channels_first
-from picosam2.weights import CORRECTING_MODEL, DEFAULT_MODEL, model_path
+from picosam2.weights import CORRECTING_MODEL, DEFAULT_MODEL
 
 CROPS = (
     (0.5, 0.5, 96.0),
@@ -79,12 +77,10 @@ class Recorder:
         self,
         network: Runtime | Corrector,
         name: str,
-        model: str,
         blob: Blob,
         calls: list[dict[str, Any]],
     ) -> None:
         self.network, self.name, self.blob, self.calls = network, name, blob, calls
-        self.session = plain_session(model_path(model))
         self.scores, self.digest = network.scores, network.digest
 
     def __call__(
@@ -95,10 +91,6 @@ class Recorder:
         call = {"network": self.name, "crops": crops, "logits": logits, "scores": scores}
         if prior:
             call["prior"] = prior[0]
-        inputs = {"image": channels_first(crops)}
-        if prior:
-            inputs["prior"] = channels_first(prior[0])
-        call["plain"] = self.session.run(["logits"], inputs)[0]
         self.calls.append({k: v if k == "network" else self.blob.put(v) for k, v in call.items()})
         return logits, scores
 
@@ -107,21 +99,9 @@ def recorded(predictor: Predictor, blob: Blob) -> tuple[Predictor, list[dict[str
     """A predictor that answers the same, and its networks' calls."""
     assert predictor.corrector is not None
     calls: list[dict[str, Any]] = []
-    first = Recorder(predictor.runtime, "first", DEFAULT_MODEL, blob, calls)
-    corrector = Recorder(predictor.corrector, "correcting", CORRECTING_MODEL, blob, calls)
+    first = Recorder(predictor.runtime, "first", blob, calls)
+    corrector = Recorder(predictor.corrector, "correcting", blob, calls)
     return Predictor(first, predictor.config, predictor.scores, corrector), calls
-
-
-def plain_session(path: Path) -> onnxruntime.InferenceSession:
-    """A network whose numbers are rounded as the file says and computed in float.
-
-    The page's networks run so: in WebAssembly that is faster than in 8 bits. By default ONNX
-    Runtime computes in 8 bits, and rounds elsewhere.
-    """
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
-    options.log_severity_level = 3
-    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
 def crop_json(crop: Crop) -> dict[str, float]:
@@ -136,7 +116,10 @@ def click_json(click: Click) -> dict[str, Any]:
 
 def main(out: Path) -> None:
     """Write ``vectors.json`` and ``vectors.bin`` into a folder."""
-    predictor = Predictor.from_pretrained(threads=1)
+    # The page's networks compute in float.
+    predictor = Predictor.from_pretrained(
+        f"{DEFAULT_MODEL}-fp32", engine="torch", correcting=f"{CORRECTING_MODEL}-fp32"
+    )
     blob = Blob()
     photographs, crops, sessions, searches = [], [], [], []
     for name in sorted(CLICKS):

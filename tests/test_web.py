@@ -4,6 +4,8 @@ import http.client
 import json
 import shutil
 import threading
+from hashlib import sha256
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -13,8 +15,19 @@ from picosam2.errors import InputError
 from picosam2.examples import EXAMPLES
 from picosam2.page.folder import ChangedError, Folder, version_of
 from picosam2.page.server import PageServer
+from picosam2.weights import CORRECTING_MODEL, DEFAULT_MODEL, weights_path
 
+WEB = Path(__file__).parent.parent / "web"
 EMPTY = {"images": [], "annotations": [], "categories": []}
+
+
+def test_the_networks_of_the_page_are_made_of_the_shipped_weights():
+    """Else: python scripts/web_models.py web/models (make edge-tools has what it needs)."""
+    made_of = json.loads((WEB / "models" / "models.json").read_text())["weights_sha256"]
+    assert made_of == {
+        name: sha256(weights_path(name).read_bytes()).hexdigest()
+        for name in (DEFAULT_MODEL, CORRECTING_MODEL)
+    }
 
 
 @pytest.fixture

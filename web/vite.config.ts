@@ -4,7 +4,7 @@ import { finish } from "./plugins/finish";
 export default defineConfig({
   // The page works in any folder of any host.
   base: "./",
-  assetsInclude: ["**/*.onnx"],
+  assetsInclude: ["**/*.tflite"],
   build: {
     outDir: "../src/picosam2/web",
     emptyOutDir: true,
@@ -12,7 +12,8 @@ export default defineConfig({
     assetsInlineLimit: 0,
   },
   plugins: [finish()],
-  worker: { format: "es" },
+  // Not a module: LiteRT loads its script by `importScripts`.
+  worker: { format: "iife" },
   server: { fs: { allow: [".."] } },
   test: { include: ["tests/**/*.test.ts"], testTimeout: 60_000 },
 });

@@ -1,6 +1,8 @@
 /* Keeps the page's files for when there is no network; a new build replaces them all. */
 const CACHE = `picosam2-${__VERSION__}`;
-const FILES = __FILES__;
+/** Part of the names of files that this browser does not need. */
+const without = new URL(self.location.href).searchParams.get("without");
+const FILES = __FILES__.filter((file) => !without || !file.includes(without));
 
 self.addEventListener("install", (event) => {
   event.waitUntil(

@@ -1,4 +1,4 @@
-declare module "*.onnx?url" {
+declare module "*.tflite?url" {
   const address: string;
   export default address;
 }

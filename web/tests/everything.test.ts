@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import sidecar from "../../src/picosam2/weights/small/picosam2-int8.json";
+import sidecar from "../../src/picosam2/weights/small/picosam2-fp32.json";
 import { OPTIONS, generate } from "../src/automatic/generator";
 import { drawMask } from "../src/predictor/drawing";
 import { iou } from "../src/predictor/patches";

@@ -1,16 +1,35 @@
-/** The networks in WebAssembly, on one thread. */
+/** The networks in WebAssembly, on one thread: Node stands in for a worker. */
 import { readFileSync } from "node:fs";
-import * as ort from "onnxruntime-web/wasm";
-import { OrtNetworks } from "../src/worker/network";
+import { createRequire } from "node:module";
+import { runInThisContext } from "node:vm";
+import { loadLiteRt } from "@litertjs/core";
+import { LiteRtNetworks } from "../src/worker/network";
 
-const weights = new URL("../../src/picosam2/weights/", import.meta.url);
+const WASM = "litert_wasm_compat_internal";
+const folder = new URL("../node_modules/@litertjs/core/wasm/", import.meta.url);
+const models = new URL("../models/", import.meta.url);
 const read = (name: string) =>
-  Promise.resolve(new Uint8Array(readFileSync(new URL(`${name}/picosam2-int8.onnx`, weights))));
-const wasm = "../node_modules/onnxruntime-web/dist/ort-wasm-simd-threaded.wasm";
-ort.env.wasm.wasmBinary = new Uint8Array(readFileSync(new URL(wasm, import.meta.url)));
-ort.env.wasm.numThreads = 1;
+  Promise.resolve(new Uint8Array(readFileSync(new URL(`${name}.tflite`, models))));
 
-export const networks = new OrtNetworks({
-  first: () => read("small"),
-  correcting: () => read("correcting"),
-});
+async function start(): Promise<number> {
+  const quiet = () => undefined;
+  Object.assign(globalThis, {
+    self: globalThis,
+    require: createRequire(import.meta.url),
+    __dirname: folder.pathname,
+    importScripts: (file: string): unknown =>
+      runInThisContext(readFileSync(new URL(file), "utf8")),
+    Module: {
+      wasmBinary: readFileSync(new URL(`${WASM}.wasm`, folder)),
+      print: quiet,
+      printErr: quiet,
+    },
+  });
+  await loadLiteRt(new URL(`${WASM}.js`, folder).href);
+  return 1;
+}
+
+export const networks = new LiteRtNetworks(
+  { first: () => read("small"), correcting: () => read("correcting") },
+  start,
+);

@@ -1,7 +1,7 @@
 /** Objects of annotated photographs, where there are some: `scripts/web_objects.py`. */
 import { existsSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import sidecar from "../../src/picosam2/weights/small/picosam2-int8.json";
+import sidecar from "../../src/picosam2/weights/small/picosam2-fp32.json";
 import { drawMask } from "../src/predictor/drawing";
 import { EMPTY, iou } from "../src/predictor/patches";
 import { Predictor } from "../src/predictor/predictor";

@@ -16,8 +16,6 @@ export interface Call {
   prior?: Place;
   logits: Place;
   scores: Place;
-  /** Logits of the same model computed in float. */
-  plain: Place;
 }
 
 interface Stored {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import sidecar from "../../src/picosam2/weights/small/picosam2-int8.json";
+import sidecar from "../../src/picosam2/weights/small/picosam2-fp32.json";
 import { iou } from "../src/predictor/patches";
 import { Tracker } from "../src/video/tracker";
 import { Replay } from "./replay";

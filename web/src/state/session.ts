@@ -184,6 +184,7 @@ export class Session {
     const opening = ++this.opening;
     this.previews.clear();
     this.stop();
+    this.set({ busy: true });
     // What is being answered belongs to the photograph that was shown.
     await this.tail;
     if (opening !== this.opening) return;

@@ -3,6 +3,7 @@ import { BrowserStorage } from "../state/storage";
 import { FolderStorage } from "../state/folder";
 import { Session } from "../state/session";
 import { Client } from "../worker/client";
+import { canThread } from "../worker/threads";
 import workerAddress from "../worker/worker.ts?worker&url";
 import { App } from "./app";
 import "./style.css";
@@ -11,7 +12,7 @@ import "./style.css";
 const token = new URLSearchParams(location.hash.slice(1)).get("folder");
 
 /** `?threads=1` in the address is the worker's. */
-const worker = new Worker(`${workerAddress}${location.search}`, { type: "module" });
+const worker = new Worker(`${workerAddress}${location.search}`);
 const page = document.getElementById("page")!;
 
 async function start(): Promise<void> {
@@ -30,7 +31,13 @@ start().catch(() => {
     "private mode: allow it, and reload the page.";
 });
 
+/** Keep the page for offline, with the one of the two builds of LiteRT that runs here. */
+async function keepPage(): Promise<void> {
+  const other = (await canThread()) ? "compat" : "threaded";
+  await navigator.serviceWorker.register(`./sw.js?without=litert_wasm_${other}`);
+}
+
 if ("serviceWorker" in navigator && import.meta.env.PROD && !token) {
   // Without one the page works as well, but not offline.
-  navigator.serviceWorker.register("./sw.js").catch(() => undefined);
+  keepPage().catch(() => undefined);
 }

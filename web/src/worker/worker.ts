@@ -1,18 +1,16 @@
 /** Photographs and networks live here, so that the page answers while they are busy. */
-import * as ort from "onnxruntime-web/wasm";
-import correctingModel from "../../../src/picosam2/weights/correcting/picosam2-int8.onnx?url";
-import firstModel from "../../../src/picosam2/weights/small/picosam2-int8.onnx?url";
-import { scores } from "../../../src/picosam2/weights/small/picosam2-int8.json";
-import wasm from "../../node_modules/onnxruntime-web/dist/ort-wasm-simd-threaded.wasm?url";
-import glue from "../../node_modules/onnxruntime-web/dist/ort-wasm-simd-threaded.mjs?url";
+import { scores } from "../../../src/picosam2/weights/small/picosam2-fp32.json";
+import correctingModel from "../../models/correcting.tflite?url";
+import firstModel from "../../models/small.tflite?url";
 import { OPTIONS, generate } from "../automatic/generator";
 import { drawMask } from "../predictor/drawing";
 import { Predictor } from "../predictor/predictor";
 import type { Pixels } from "../predictor/prompt";
 import type { Reading } from "../predictor/readings";
 import type { Candidate } from "../state/model";
-import { OrtNetworks } from "./network";
 import { Films } from "./film";
+import { startLiteRt } from "./litert";
+import { LiteRtNetworks } from "./network";
 import { decode } from "./photograph";
 import type {
   FilmQuestion,
@@ -24,20 +22,10 @@ import type {
   Response,
 } from "./protocol";
 
-/** More threads wait for each other: the networks are small. */
-const MOST_THREADS = 4;
-
-ort.env.wasm.wasmPaths = { wasm, mjs: glue };
-ort.env.wasm.numThreads = self.crossOriginIsolated
-  ? Math.min(MOST_THREADS, navigator.hardwareConcurrency)
-  : 1;
-const asked = new URLSearchParams(self.location.search).get("threads");
-if (asked) ort.env.wasm.numThreads = Number(asked);
-
-const networks = new OrtNetworks({
-  first: () => load(firstModel),
-  correcting: () => load(correctingModel),
-});
+const networks = new LiteRtNetworks(
+  { first: () => load(firstModel), correcting: () => load(correctingModel) },
+  startLiteRt,
+);
 const films = new Films(networks, scores.models);
 let opened: { predictor: Predictor; pixels: Pixels } | null = null;
 let stopped = false;
