@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { runInThisContext } from "node:vm";
 import { loadLiteRt } from "@litertjs/core";
-import { LiteRtNetworks } from "../src/worker/network";
+import { type Engine, LiteRtNetworks } from "../src/worker/network";
 
 const WASM = "litert_wasm_compat_internal";
 const folder = new URL("../node_modules/@litertjs/core/wasm/", import.meta.url);
@@ -11,7 +11,7 @@ const models = new URL("../models/", import.meta.url);
 const read = (name: string) =>
   Promise.resolve(new Uint8Array(readFileSync(new URL(`${name}.tflite`, models))));
 
-async function start(): Promise<number> {
+async function start(): Promise<Engine> {
   const quiet = () => undefined;
   Object.assign(globalThis, {
     self: globalThis,
@@ -26,7 +26,7 @@ async function start(): Promise<number> {
     },
   });
   await loadLiteRt(new URL(`${WASM}.js`, folder).href);
-  return 1;
+  return { threads: 1, accelerator: "wasm", lost: null };
 }
 
 export const networks = new LiteRtNetworks(

@@ -17,7 +17,7 @@ const page = document.getElementById("page")!;
 
 async function start(): Promise<void> {
   const storage = token ? new FolderStorage(token) : await BrowserStorage.open();
-  const client = new Client(worker);
+  const client = new Client(worker, (text) => session.tell(text));
   const session = new Session(client, storage);
   render(<App session={session} client={client} />, page);
   await session

@@ -13,7 +13,11 @@ export class Client {
   private next = 0;
   private broken: Error | null = null;
 
-  constructor(private readonly worker: Worker) {
+  /** @param notice - told what a person should know. */
+  constructor(
+    private readonly worker: Worker,
+    private readonly notice: (text: string) => void,
+  ) {
     worker.addEventListener("message", ({ data }: MessageEvent<Response>) => this.take(data));
     worker.addEventListener("error", () => this.fail());
   }
@@ -37,6 +41,7 @@ export class Client {
   }
 
   private take(response: Response): void {
+    if ("notice" in response) return this.notice(response.notice);
     const waiting = this.waiting.get(response.id);
     if ("progress" in response) return waiting?.progress(response.progress);
     this.waiting.delete(response.id);

@@ -1,9 +1,10 @@
 /** Loads LiteRT: with threads where the page is isolated, else what every browser with SIMD runs. */
-import { loadLiteRt } from "@litertjs/core";
+import { getDefaultEnvironment, loadLiteRt } from "@litertjs/core";
 import compatGlue from "../../node_modules/@litertjs/core/wasm/litert_wasm_compat_internal.js?url";
 import compat from "../../node_modules/@litertjs/core/wasm/litert_wasm_compat_internal.wasm?url";
 import threadedGlue from "../../node_modules/@litertjs/core/wasm/litert_wasm_threaded_internal.js?url";
 import threaded from "../../node_modules/@litertjs/core/wasm/litert_wasm_threaded_internal.wasm?url";
+import type { Engine } from "./network";
 import { canThread } from "./threads";
 
 /** More threads wait for each other: the networks are small. */
@@ -19,17 +20,20 @@ interface Scope {
   };
 }
 
+/** `?threads=1` and `?engine=webgpu` in the page's address. */
+const asked = new URLSearchParams(self.location.search);
+
 async function countThreads(): Promise<number> {
-  const asked = Number(new URLSearchParams(self.location.search).get("threads"));
   const most = Math.min(MOST_THREADS, navigator.hardwareConcurrency);
-  return (await canThread()) ? asked || most : 1;
+  return (await canThread()) ? Number(asked.get("threads")) || most : 1;
 }
 
-/** Load LiteRT, once a worker; the CPU threads to use. `?threads=1` in the address asks for one. */
-export async function startLiteRt(): Promise<number> {
+/** Load LiteRT, once a worker. */
+export async function startLiteRt(): Promise<Engine> {
   const threads = await countThreads();
-  // It asks for a graphics device else: these networks are too small for one.
-  Object.defineProperty(navigator, "gpu", { value: undefined });
+  const graphics = asked.get("engine") === "webgpu";
+  // It asks for a graphics device unless there is none; these networks are small for one.
+  if (!graphics) Object.defineProperty(navigator, "gpu", { value: undefined });
   const many = threads > 1;
   const glue = new URL(many ? threadedGlue : compatGlue, self.location.href).href;
   const wasm = new URL(many ? threaded : compat, self.location.href).href;
@@ -41,5 +45,6 @@ export async function startLiteRt(): Promise<number> {
     printErr: quiet,
   };
   await loadLiteRt(glue);
-  return threads;
+  const device = graphics ? getDefaultEnvironment().webGpuDevice : null;
+  return { threads, accelerator: device ? "webgpu" : "wasm", lost: device?.lost ?? null };
 }

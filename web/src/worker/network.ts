@@ -4,25 +4,38 @@ import type { Answer, Networks } from "../predictor/predictor";
 import { CROP_PIXELS, CROP_SIZE } from "../predictor/prompt";
 import { sigmoid } from "../predictor/scores";
 
+type Picture = Uint8Array | Int8Array;
+
 /** Where the two models come from. */
 export interface Models {
   first(): Promise<Uint8Array>;
   correcting(): Promise<Uint8Array>;
 }
 
+/** What LiteRT computes with. */
+export interface Engine {
+  /** Of the CPU. */
+  readonly threads: number;
+  readonly accelerator: "wasm" | "webgpu";
+  /** Ends when the graphics device is lost; null where there is none. */
+  readonly lost: Promise<unknown> | null;
+}
+
 /** The networks; each model is opened when it is first needed, or by {@link LiteRtNetworks.warm}. */
 export class LiteRtNetworks implements Networks {
   private readonly opened = new Map<keyof Models, Promise<CompiledModel>>();
 
-  private started: Promise<number> | null = null;
+  private started: Promise<Engine> | null = null;
 
   /**
    * @param models - LiteRT files.
-   * @param start - loads LiteRT, and gives the CPU threads to use.
+   * @param start - loads LiteRT.
+   * @param notice - told when the graphics device fails and the processor goes on.
    */
   constructor(
     private readonly models: Models,
-    private readonly start: () => Promise<number>,
+    private readonly start: () => Promise<Engine>,
+    private readonly notice: (text: string) => void = () => undefined,
   ) {}
 
   /** Open a model ahead of need. */
@@ -30,17 +43,41 @@ export class LiteRtNetworks implements Networks {
     await this.model(name);
   }
 
-  async first(crops: readonly Uint8Array[]): Promise<Answer[]> {
-    const model = await this.model("first");
-    return inTurn(crops, (crop) => run(model, [crop]));
+  first(crops: readonly Uint8Array[]): Promise<Answer[]> {
+    return this.run(
+      "first",
+      crops.map((crop) => [crop]),
+    );
   }
 
-  async correcting(
-    crops: readonly Uint8Array[],
-    priors: readonly Int8Array[],
-  ): Promise<Answer[]> {
-    const model = await this.model("correcting");
-    return inTurn(crops, (crop, i) => run(model, [crop, priors[i]!]));
+  correcting(crops: readonly Uint8Array[], priors: readonly Int8Array[]): Promise<Answer[]> {
+    return this.run(
+      "correcting",
+      crops.map((crop, i) => [crop, priors[i]!]),
+    );
+  }
+
+  private async run(name: keyof Models, inputs: readonly Picture[][]): Promise<Answer[]> {
+    const model = await this.model(name);
+    const answers: Answer[] = [];
+    try {
+      for (const pictures of inputs) answers.push(await run(model, pictures));
+    } catch (error) {
+      // Only a graphics device fails where it has run before.
+      if ((await this.started)?.accelerator !== "webgpu") throw error;
+      await this.leaveGraphics();
+      return this.run(name, inputs);
+    }
+    return answers;
+  }
+
+  /** Go on with the processor. */
+  private async leaveGraphics(): Promise<void> {
+    const engine = await this.started;
+    if (engine?.accelerator !== "webgpu") return;
+    this.started = Promise.resolve({ ...engine, accelerator: "wasm", lost: null });
+    this.opened.clear();
+    this.notice("the graphics device was lost: the processor goes on");
   }
 
   private model(name: keyof Models): Promise<CompiledModel> {
@@ -55,29 +92,22 @@ export class LiteRtNetworks implements Networks {
   }
 
   private async open(name: keyof Models): Promise<CompiledModel> {
-    this.started ??= this.start();
-    // What could not be loaded is loaded again the next time.
-    this.started.catch(() => (this.started = null));
-    const [content, numThreads] = await Promise.all([this.models[name](), this.started]);
-    const cpuOptions = { numThreads };
-    return loadAndCompile(content, { accelerator: "wasm", cpuOptions });
+    if (!this.started) {
+      this.started = this.start();
+      this.started.then(
+        ({ lost }) => lost?.then(() => this.leaveGraphics()),
+        // What could not be loaded is loaded again the next time.
+        () => (this.started = null),
+      );
+    }
+    const [content, engine] = await Promise.all([this.models[name](), this.started]);
+    const { accelerator, threads: numThreads } = engine;
+    return loadAndCompile(content, { accelerator, cpuOptions: { numThreads } });
   }
 }
 
-async function inTurn<T, R>(
-  items: readonly T[],
-  task: (item: T, place: number) => Promise<R>,
-): Promise<R[]> {
-  const results: R[] = [];
-  for (const [place, item] of items.entries()) results.push(await task(item, place));
-  return results;
-}
-
 /** A crop, and the prior of the correcting network, as planes; LiteRT's channels come last. */
-async function run(
-  model: CompiledModel,
-  pictures: readonly (Uint8Array | Int8Array)[],
-): Promise<Answer> {
+async function run(model: CompiledModel, pictures: readonly Picture[]): Promise<Answer> {
   const inputs = pictures.map(channelsLast);
   try {
     const outputs = await model.run(inputs);
@@ -94,7 +124,7 @@ async function run(
   }
 }
 
-function channelsLast(picture: Uint8Array | Int8Array): Tensor {
+function channelsLast(picture: Picture): Tensor {
   const channels = picture.length / CROP_PIXELS;
   const data = new Float32Array(picture.length);
   for (let channel = 0; channel < channels; channel++) {

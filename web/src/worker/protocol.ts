@@ -66,4 +66,6 @@ export interface Request {
 export type Response =
   | { readonly id: number; readonly reply: Replies[keyof Replies] }
   | { readonly id: number; readonly progress: Progress }
-  | { readonly id: number; readonly error: string };
+  | { readonly id: number; readonly error: string }
+  /** Something that a person should know. */
+  | { readonly notice: string };

@@ -25,6 +25,7 @@ import type {
 const networks = new LiteRtNetworks(
   { first: () => load(firstModel), correcting: () => load(correctingModel) },
   startLiteRt,
+  (notice) => self.postMessage({ notice } satisfies Response),
 );
 const films = new Films(networks, scores.models);
 let opened: { predictor: Predictor; pixels: Pixels } | null = null;
