@@ -6,7 +6,7 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile -c co
 # Where it is set, each of the hundreds of processes of the tests compiles PyTorch anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-cluster test-export test-inference test-web test-label-studio \
+.PHONY: demo test test-cluster test-export test-inference test-web web-peers test-label-studio \
 	test-x-anylabeling test-labelme web web-figures edge-tools fuzz kill-tests load-test lint release docs \
 	weights report clicks video edge clean
 
@@ -32,6 +32,10 @@ test-web: .venv/developing web
 # The figures of docs/web.md, and its picture. The machine should do nothing else.
 web-figures: .venv/developing web
 	cd web && FIGURES=1 PYTHON=../.venv/bin/python npx playwright test e2e/figures.spec.ts
+
+# The page beside larger networks in the same browser, on annotated photographs.
+web-peers: .venv/developing web
+	$(BIN)/python benchmarks/web_peers.py --data $(DATA)/coco-val --json docs/results/web_peers.json
 
 web/node_modules/installed: web/package-lock.json
 	cd web && npm ci --no-audit --no-fund

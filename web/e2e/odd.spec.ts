@@ -32,6 +32,14 @@ test("where the disk is full the page says so, and what was made can be exported
   expect((await coco(page)).annotations.length).toBe(1);
 });
 
+test("without a graphics device that was asked for the processor computes", async ({ page }) => {
+  await page.goto("/?engine=webgpu");
+  await expect(page.getByRole("alert")).toContainText("there is no graphics device");
+  await open(page, "coffee.jpg");
+  await click(page, "coffee.jpg", 300, 200);
+  await expect(objects(page)).toHaveCount(1);
+});
+
 test("without WebAssembly SIMD the page says what it needs", async ({ page }) => {
   await page.route("**/*.wasm", (route) =>
     route.fulfill({ body: "no module", contentType: "application/wasm" }),

@@ -62,6 +62,9 @@ export class Film {
       await this.client.ask({ kind: "film" });
       if (this.source) this.video.src = URL.createObjectURL(this.source);
       else {
+        if (!navigator.mediaDevices) {
+          throw new Error("browsers give a camera to pages of this computer, or by https, alone");
+        }
         const stream = await navigator.mediaDevices.getUserMedia({
           video: { facingMode: "environment" },
         });

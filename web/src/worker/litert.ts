@@ -28,8 +28,12 @@ async function countThreads(): Promise<number> {
   return (await canThread()) ? Number(asked.get("threads")) || most : 1;
 }
 
-/** Load LiteRT, once a worker. */
-export async function startLiteRt(): Promise<Engine> {
+/**
+ * Load LiteRT, once a worker.
+ *
+ * @param notice - told where a graphics device is asked for and there is none.
+ */
+export async function startLiteRt(notice: (text: string) => void): Promise<Engine> {
   const threads = await countThreads();
   const graphics = asked.get("engine") === "webgpu";
   // It asks for a graphics device unless there is none; these networks are small for one.
@@ -44,7 +48,13 @@ export async function startLiteRt(): Promise<Engine> {
     print: quiet,
     printErr: quiet,
   };
-  await loadLiteRt(glue);
+  await loadLiteRt(glue).catch(() => {
+    throw new Error(
+      "the part that computes masks could not be loaded: reload the page, in a browser with " +
+        "WebAssembly SIMD (Chrome 91, Firefox 89, Safari 16.4 or later)",
+    );
+  });
   const device = graphics ? getDefaultEnvironment().webGpuDevice : null;
+  if (graphics && !device) notice("there is no graphics device (WebGPU): the processor computes");
   return { threads, accelerator: device ? "webgpu" : "wasm", lost: device?.lost ?? null };
 }

@@ -93,11 +93,11 @@ export class LiteRtNetworks implements Networks {
 
   private async open(name: keyof Models): Promise<CompiledModel> {
     if (!this.started) {
+      // Once: LiteRT that has failed does not load again.
       this.started = this.start();
       this.started.then(
         ({ lost }) => lost?.then(() => this.leaveGraphics()),
-        // What could not be loaded is loaded again the next time.
-        () => (this.started = null),
+        () => undefined,
       );
     }
     const [content, engine] = await Promise.all([this.models[name](), this.started]);

@@ -24,12 +24,16 @@ import type {
 
 const networks = new LiteRtNetworks(
   { first: () => load(firstModel), correcting: () => load(correctingModel) },
-  startLiteRt,
-  (notice) => self.postMessage({ notice } satisfies Response),
+  () => startLiteRt(notice),
+  notice,
 );
 const films = new Films(networks, scores.models);
 let opened: { predictor: Predictor; pixels: Pixels } | null = null;
 let stopped = false;
+
+function notice(text: string): void {
+  self.postMessage({ notice: text } satisfies Response);
+}
 
 async function load(address: string): Promise<Uint8Array> {
   const response = await fetch(address);
