@@ -133,13 +133,13 @@ test("figures", async ({ browser }, info) => {
 test("picture", async ({ page }) => {
   await page.goto("/");
   await open(page, "coffee.jpg", "astronaut.jpg");
-  await click(page, "coffee.jpg", 300, 200);
+  await click(page, "coffee.jpg", 366, 285);
   await page.keyboard.press("Enter");
-  await page.getByLabel("Name of a new class").fill("saucer");
+  await page.getByLabel("Name of a new class").fill("cup");
   await page.getByLabel("Name of a new class").press("Enter");
   const [from, to] = [
-    await place(page, "coffee.jpg", 90, 60),
-    await place(page, "coffee.jpg", 520, 380),
+    await place(page, "coffee.jpg", 170, 12),
+    await place(page, "coffee.jpg", 424, 245),
   ];
   await page.mouse.move(from.x, from.y);
   await page.mouse.down();
