@@ -48,3 +48,20 @@ test("a search can be ended, and an object be selected where it is", async ({ pa
   await settled(page);
   await expect(page.getByRole("button", { name: "Everything" })).toBeEnabled();
 });
+
+test("a search ends with the photograph that it is about", async ({ page }) => {
+  await page.goto("/");
+  await open(page, "coffee.jpg", "rocket.jpg");
+  await page.getByRole("button", { name: "Everything" }).click();
+  await page.getByRole("button", { name: "Next photograph" }).click();
+  await expect(page.getByText("2 of 2: rocket.jpg")).toBeVisible();
+  await settled(page);
+  await expect(objects(page)).toHaveCount(0);
+
+  await page.getByRole("button", { name: "Everything" }).click();
+  page.once("dialog", (dialog) => void dialog.accept());
+  await page.getByRole("button", { name: "Forget all" }).click();
+  await expect(page.getByRole("button", { name: "Open photographs" })).toBeVisible();
+  await open(page, "coffee.jpg");
+  await expect(objects(page)).toHaveCount(0);
+});

@@ -112,6 +112,14 @@ test("a video file: paused, clicked, corrected, followed to its end", async ({ p
   await expect(followed(page)).toContainText("%");
 });
 
+test("a video beside photographs is left out, and said to be", async ({ page }) => {
+  await page.goto("/");
+  const photograph = "../src/picosam2/examples/images/coffee.jpg";
+  await page.getByTestId("files").setInputFiles([`${FOLDER}/moving.webm`, photograph]);
+  await expect(page.getByRole("alert")).toContainText("videos beside photographs were left out");
+  await expect(page.getByText("1 of 1: coffee.jpg")).toBeVisible();
+});
+
 test("a video that cannot be played is said to be none", async ({ page }) => {
   await page.goto("/");
   await page.getByTestId("files").setInputFiles({

@@ -25,7 +25,7 @@ TYPES = {
     ".svg": "image/svg+xml",
     ".txt": "text/plain; charset=utf-8",
     ".wasm": "application/wasm",
-    ".onnx": "application/octet-stream",
+    ".tflite": "application/octet-stream",
     ".json": "application/json",
 }
 # `wasm-unsafe-eval` lets WebAssembly be compiled, and no script be made of text.

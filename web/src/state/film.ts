@@ -58,20 +58,13 @@ export class Film {
 
   /** Open the camera or the file, and go on until {@link end}. */
   async start(): Promise<void> {
+    this.video.onended = () => this.set({ paused: true, rate: 0 });
     try {
       await this.client.ask({ kind: "film" });
+      if (this.ended) return;
       if (this.source) this.video.src = URL.createObjectURL(this.source);
-      else {
-        if (!navigator.mediaDevices) {
-          throw new Error("browsers give a camera to pages of this computer, or by https, alone");
-        }
-        const stream = await navigator.mediaDevices.getUserMedia({
-          video: { facingMode: "environment" },
-        });
-        if (this.ended) return stop(stream);
-        this.video.srcObject = stream;
-      }
-      await this.video.play();
+      else await this.openCamera();
+      await this.play();
     } catch (error) {
       return this.tell(reason(error));
     }
@@ -86,7 +79,10 @@ export class Film {
     this.ended = true;
     this.video.pause();
     if (this.video.srcObject) stop(this.video.srcObject as MediaStream);
+    this.video.srcObject = null;
     URL.revokeObjectURL(this.video.src);
+    this.view.picture?.close();
+    this.view = START;
   }
 
   /** A click: on a new object, or one that corrects the active one. */
@@ -121,21 +117,39 @@ export class Film {
 
   /** Hold the frame that is shown, or go on. */
   pause(): void {
-    const paused = !this.view.paused;
-    if (paused) this.video.pause();
-    else void this.video.play();
-    this.set({ paused, rate: 0 });
+    if (this.view.paused) return void this.play().catch((error) => this.tell(reason(error)));
+    this.video.pause();
+    this.set({ paused: true, rate: 0 });
   }
 
   /** Play a file from its beginning; objects are looked for again where they were last. */
   rewind(): void {
     this.video.currentTime = 0;
-    void this.video.play();
-    this.set({ paused: false });
+    this.play().catch((error) => this.tell(reason(error)));
   }
 
   tell(message: string | null): void {
     this.set({ message });
+  }
+
+  /** A pause while it begins is none of the errors; a browser may want a click first. */
+  private async play(): Promise<void> {
+    this.set({ paused: false });
+    await this.video.play().catch((error: unknown) => {
+      const name = error instanceof Error ? error.name : "";
+      if (name === "NotAllowedError") this.set({ paused: true });
+      else if (name !== "AbortError") throw error;
+    });
+  }
+
+  private async openCamera(): Promise<void> {
+    if (!navigator.mediaDevices) {
+      throw new Error("browsers give a camera to pages of this computer, or by https, alone");
+    }
+    const video = { facingMode: "environment" };
+    const stream = await navigator.mediaDevices.getUserMedia({ video });
+    if (this.ended) stop(stream);
+    else this.video.srcObject = stream;
   }
 
   private async add(first: First): Promise<void> {
@@ -157,15 +171,19 @@ export class Film {
       resizeHeight: height,
       resizeQuality: "medium",
     });
-    const { picture, objects } = await this.client.ask({ kind: "frame", frame }, undefined, [frame]);
+    const asked = this.client.ask({ kind: "frame", frame }, undefined, [frame]);
+    const { picture, objects } = await asked.finally(() => frame.close());
+    if (this.ended) return picture.close();
     const now = performance.now();
     const took = now - this.answered;
     this.answered = now;
-    const { rate } = this.view;
+    const { rate, active } = this.view;
     this.view.picture?.close();
     this.set({
       picture,
       objects,
+      // None is followed on in frames of another shape.
+      active: objects.some(({ id }) => id === active) ? active : null,
       // A pause is no slow frame.
       rate: took > 1000 ? rate : rate ? 1 / ((1 - NEWEST) / rate + (NEWEST * took) / 1000) : 1000 / took,
     });

@@ -143,10 +143,10 @@ export class Session {
   /** Add photographs after those that are there, and show the first of them. */
   async open(files: readonly File[]): Promise<void> {
     if (!this.storage.add) return this.tell("this page shows the photographs of one folder");
-    const videos = files.filter(({ type }) => type.startsWith("video/"));
-    if (videos.length) return this.watch(videos[0]!);
+    const [video] = files.filter(({ type }) => type.startsWith("video/"));
     const pictures = files.filter(({ type }) => type.startsWith("image/"));
     const tables = files.filter(({ name }) => name.endsWith(".json"));
+    if (video && !pictures.length && !tables.length) return this.watch(video);
     if (!pictures.length && !tables.length) {
       return this.tell("there is no photograph among these files");
     }
@@ -163,6 +163,7 @@ export class Session {
       await this.goTo(first);
     }
     for (const table of tables) await this.importCoco(table);
+    if (video) this.tell("videos beside photographs were left out: open one by itself");
   }
 
   /** Follow objects through a video, or through what the camera sees. */
@@ -266,15 +267,21 @@ export class Session {
   }
 
   /** Add all objects that a search finds and that are not there yet. */
-  everything(): Promise<void> {
-    return this.ask(async () => {
+  async everything(): Promise<void> {
+    if (this.view.busy) return;
+    await this.ask(async () => {
+      // What can be stopped from the beginning.
+      this.set({ progress: { done: 0, all: 1 } });
+      const photograph = this.photograph!;
       const found = await this.client.ask({ kind: "everything" }, (progress) =>
         this.set({ progress }),
       );
-      const { things } = this.photograph!;
+      if (this.photograph?.id !== photograph.id) return;
+      const { things } = this.photograph;
       const there = things.map((thing) => boundsOf(maskOf(thing)));
-      const fresh = found.filter(({ mask }) =>
-        there.every((box) => boxIou(box, boundsOf(mask)) <= OPTIONS.overlap),
+      const fresh = found.filter(
+        ({ mask }) =>
+          mask.width > 0 && there.every((box) => boxIou(box, boundsOf(mask)) <= OPTIONS.overlap),
       );
       if (!fresh.length) return this.tell("nothing more was found");
       const first = 1 + things.reduce((most, { id }) => Math.max(most, id), 0);
@@ -427,10 +434,12 @@ export class Session {
 
   /** Forget all photographs and what was made of them. */
   async clear(): Promise<void> {
+    this.opening++;
+    this.stop();
+    await this.tail;
     await this.keep(() => this.storage.clear());
     this.imported = null;
     this.histories.clear();
-    this.opening++;
     this.set({ ...START, inFolder: this.view.inFolder });
   }
 

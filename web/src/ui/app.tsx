@@ -31,7 +31,9 @@ export function App({ session, client }: { session: Session; client: Client }) {
       if (handleKey(event, page)) event.preventDefault();
     };
     const paste = (event: ClipboardEvent) => take([...(event.clipboardData?.files ?? [])]);
-    const take = (found: File[]) => found.length && void session.open(found);
+    const take = (found: File[]) => {
+      if (found.length && !session.view.film) void session.open(found);
+    };
     const drop = (event: DragEvent) => {
       event.preventDefault();
       void dropped(event.dataTransfer).then(take);

@@ -28,13 +28,16 @@ export function FilmSheet({ client, source, close }: Props) {
   useLayoutEffect(() => {
     const made = new Film(client, video.current!, source);
     film.current = made;
-    sheet.current!.showModal();
+    if (!sheet.current!.open) sheet.current!.showModal();
     const end = made.subscribe(() => {
       setView(made.view);
       paint(canvas.current!, made.view, null);
     });
+    const resized = new ResizeObserver(() => paint(canvas.current!, made.view, null));
+    resized.observe(canvas.current!);
     void made.start();
     return () => {
+      resized.disconnect();
       end();
       made.end();
     };
@@ -55,7 +58,7 @@ export function FilmSheet({ client, source, close }: Props) {
 
   return (
     <dialog ref={sheet} class="film" aria-label="Video" onClose={close} onKeyDown={key}>
-      <video ref={video} muted playsInline hidden />
+      <video ref={video} class="unseen" muted playsInline />
       <div class="middle">
         <canvas
           ref={canvas}

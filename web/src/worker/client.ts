@@ -7,7 +7,7 @@ interface Waiting {
   progress(made: Progress): void;
 }
 
-/** Asks the worker; answers come in the order of the questions. */
+/** Asks the worker. */
 export class Client {
   private readonly waiting = new Map<number, Waiting>();
   private next = 0;

@@ -23,22 +23,18 @@ interface Scope {
 /** `?threads=1` and `?engine=webgpu` in the page's address. */
 const asked = new URLSearchParams(self.location.search);
 
-async function countThreads(): Promise<number> {
-  const most = Math.min(MOST_THREADS, navigator.hardwareConcurrency);
-  return (await canThread()) ? Number(asked.get("threads")) || most : 1;
-}
-
 /**
  * Load LiteRT, once a worker.
  *
  * @param notice - told where a graphics device is asked for and there is none.
  */
 export async function startLiteRt(notice: (text: string) => void): Promise<Engine> {
-  const threads = await countThreads();
+  const many = await canThread();
+  const most = many ? Math.min(MOST_THREADS, navigator.hardwareConcurrency) : 1;
+  const threads = (many && Number(asked.get("threads"))) || most;
   const graphics = asked.get("engine") === "webgpu";
   // It asks for a graphics device unless there is none; these networks are small for one.
   if (!graphics) Object.defineProperty(navigator, "gpu", { value: undefined });
-  const many = threads > 1;
   const glue = new URL(many ? threadedGlue : compatGlue, self.location.href).href;
   const wasm = new URL(many ? threaded : compat, self.location.href).href;
   const quiet = () => undefined;

@@ -58,14 +58,14 @@ export class LiteRtNetworks implements Networks {
   }
 
   private async run(name: keyof Models, inputs: readonly Picture[][]): Promise<Answer[]> {
-    const model = await this.model(name);
     const answers: Answer[] = [];
+    const { started } = this;
     try {
+      const model = await this.model(name);
       for (const pictures of inputs) answers.push(await run(model, pictures));
     } catch (error) {
-      // Only a graphics device fails where it has run before.
-      if ((await this.started)?.accelerator !== "webgpu") throw error;
-      await this.leaveGraphics();
+      if ((await this.started)?.accelerator === "webgpu") await this.leaveGraphics();
+      else if (started === this.started) throw error;
       return this.run(name, inputs);
     }
     return answers;
@@ -73,8 +73,10 @@ export class LiteRtNetworks implements Networks {
 
   /** Go on with the processor. */
   private async leaveGraphics(): Promise<void> {
-    const engine = await this.started;
-    if (engine?.accelerator !== "webgpu") return;
+    const { started } = this;
+    const engine = await started;
+    // Another question may have seen it first.
+    if (engine?.accelerator !== "webgpu" || this.started !== started) return;
     this.started = Promise.resolve({ ...engine, accelerator: "wasm", lost: null });
     this.opened.clear();
     this.notice("the graphics device was lost: the processor goes on");
