@@ -36,7 +36,7 @@ def draw_curves(runs: list[dict], out: Path) -> None:
     for panel, sequence in zip(axes.flat, sequences, strict=False):
         for prompt, name, found in followers:
             ious = found["sequences"][sequence]["ious"]
-            label = TITLES[name] if prompt == "mask" else None
+            label = TITLES[name] if prompt == runs[0]["prompt"] else None
             panel.plot(ious, STYLES[prompt], color=colours[name], linewidth=1, label=label)
         panel.set_title(sequence, fontsize=9)
         panel.set_ylim(0, 1)
