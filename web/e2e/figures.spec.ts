@@ -24,10 +24,10 @@ function photograph(path: string): string {
 
 /** Bytes of the page's files: as they are, and as servers send them. */
 function sizes(): Record<string, number> {
-  // Of the two builds of LiteRT a browser loads one.
   const all = readdirSync(BUILT, { recursive: true, encoding: "utf8" }).map((name) =>
     join(BUILT, name),
   );
+  // Of the two builds of LiteRT a browser loads one.
   const files = all.filter(
     (file) => statSync(file).isFile() && !/\.br$|litert_wasm_compat/.test(file),
   );

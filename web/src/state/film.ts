@@ -1,8 +1,9 @@
 /** A camera or a video whose objects are followed, and what the page shows of it. */
 import type { First } from "../predictor/looks";
-import type { Corners, Size } from "../predictor/prompt";
+import type { Corners } from "../predictor/prompt";
 import type { Tracked } from "../video/tracker";
 import type { Client } from "../worker/client";
+import { workingSize } from "./model";
 
 /** The longer side that frames are worked on at, at most. */
 const MOST_SIDE = 1280;
@@ -45,11 +46,6 @@ export class Film {
     private readonly video: HTMLVideoElement,
     private readonly source: Blob | null,
   ) {}
-
-  /** Whether it is a file, which can be played again, and no camera. */
-  get isFile(): boolean {
-    return this.source !== null;
-  }
 
   subscribe(listener: () => void): () => void {
     this.listeners.add(listener);
@@ -165,7 +161,8 @@ export class Film {
 
   private async follow(): Promise<void> {
     this.shown = this.video.currentTime;
-    const { width, height } = reduced(this.video);
+    const { videoWidth, videoHeight } = this.video;
+    const { width, height } = workingSize({ width: videoWidth, height: videoHeight }, MOST_SIDE);
     const frame = await createImageBitmap(this.video, {
       resizeWidth: width,
       resizeHeight: height,
@@ -210,11 +207,6 @@ function nextPicture(): Promise<unknown> {
 
 function stop(stream: MediaStream): void {
   for (const track of stream.getTracks()) track.stop();
-}
-
-function reduced({ videoWidth, videoHeight }: HTMLVideoElement): Size {
-  const scale = Math.min(1, MOST_SIDE / Math.max(videoWidth, videoHeight));
-  return { width: Math.round(videoWidth * scale), height: Math.round(videoHeight * scale) };
 }
 
 /** What went wrong, in words for people. */

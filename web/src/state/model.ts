@@ -51,9 +51,9 @@ export function maskOf(thing: Thing): Patch {
   return thing.candidates[thing.choice]!.mask;
 }
 
-/** The size that a photograph is worked on at. */
-export function workingSize({ width, height }: Size): Size {
-  const scale = Math.min(1, MOST_SIDE / Math.max(width, height));
+/** The size that a photograph is worked on at: `most` is its longer side's. */
+export function workingSize({ width, height }: Size, most = MOST_SIDE): Size {
+  const scale = Math.min(1, most / Math.max(width, height));
   return {
     width: Math.max(1, Math.round(width * scale)),
     height: Math.max(1, Math.round(height * scale)),

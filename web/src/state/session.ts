@@ -284,17 +284,8 @@ export class Session {
           mask.width > 0 && there.every((box) => boxIou(box, boundsOf(mask)) <= OPTIONS.overlap),
       );
       if (!fresh.length) return this.tell("nothing more was found");
-      const first = 1 + things.reduce((most, { id }) => Math.max(most, id), 0);
-      const { category } = this.view;
-      const made = fresh.map((candidate, i) => ({
-        id: first + i,
-        category,
-        candidates: [candidate],
-        choice: 0,
-        clicks: [],
-        within: null,
-        source: null,
-      }));
+      const first = nextId(things);
+      const made = fresh.map((candidate, i) => this.made(first + i, [candidate]));
       this.commit([...things, ...made], null);
       this.tell(`${made.length} objects were found: delete those that are none`);
     });
@@ -362,7 +353,7 @@ export class Session {
 
   addClass(name: string): void {
     const { categories } = this.view;
-    const id = 1 + categories.reduce((most, one) => Math.max(most, one.id), 0);
+    const id = nextId(categories);
     this.set({ categories: [...categories, { id, name }] });
     this.classify(id);
     void this.keep(() => this.storage.saveSettings(this.all()));
@@ -484,10 +475,14 @@ export class Session {
       return this.change({ ...thing, ...said, candidates: found, choice: 0, source });
     }
     const things = this.photograph!.things;
-    const id = 1 + things.reduce((most, one) => Math.max(most, one.id), 0);
+    const id = nextId(things);
+    this.commit([...things, { ...this.made(id, found), ...said }], id);
+  }
+
+  /** A new object. */
+  private made(id: number, candidates: readonly Candidate[]): Thing {
     const { category } = this.view;
-    const fresh = { id, category, candidates: found, choice: 0, within: null, source: null, ...said };
-    this.commit([...things, fresh], id);
+    return { id, category, candidates, choice: 0, clicks: [], within: null, source: null };
   }
 
   private change(thing: Thing): void {
@@ -583,6 +578,10 @@ export class Session {
     };
     this.listeners.forEach((listener) => listener());
   }
+}
+
+function nextId(numbered: readonly { readonly id: number }[]): number {
+  return 1 + numbered.reduce((most, { id }) => Math.max(most, id), 0);
 }
 
 /** Without what only the selected object needs: logits and the masks that were not chosen. */

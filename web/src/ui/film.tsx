@@ -3,10 +3,8 @@ import type { Corners } from "../predictor/prompt";
 import { Film, type FilmView } from "../state/film";
 import type { Client } from "../worker/client";
 import { COLOURS, stamp } from "./painter";
+import { CLICK_SLACK, between } from "./stage";
 import { type Viewport, fit, toPhotograph } from "./viewport";
-
-/** A pointer that has moved less (in pixels of the screen) has clicked. */
-const CLICK_SLACK = 6;
 
 const STATES = { found: "", unsure: "unsure", lost: "lost" };
 
@@ -143,9 +141,7 @@ function pointers(
     if (!pressed || pressed.button !== 0) return null;
     const far = Math.hypot(event.clientX - pressed.clientX, event.clientY - pressed.clientY);
     const [from, to] = [place(pressed), place(event)];
-    if (far <= CLICK_SLACK || !from || !to) return null;
-    const [[x0, y0], [x1, y1]] = [from, to];
-    return [Math.min(x0, x1), Math.min(y0, y1), Math.max(x0, x1), Math.max(y0, y1)];
+    return far > CLICK_SLACK && from && to ? between(from, to) : null;
   };
   return {
     onContextMenu: (event: Event) => event.preventDefault(),

@@ -8,7 +8,7 @@ import { type Viewport, fit, pan, toPhotograph, zoom } from "./viewport";
 type Point = readonly [number, number];
 
 /** A pointer that has moved less (in pixels of the screen) has clicked. */
-const CLICK_SLACK = 6;
+export const CLICK_SLACK = 6;
 const WHEEL = 0.0016;
 
 /** What a pressed pointer is doing. */
@@ -270,7 +270,8 @@ function within(value: number, length: number): number {
   return Math.max(0.5, Math.min(length - 0.5, value));
 }
 
-function between([x0, y0]: Point, [x1, y1]: Point): Corners {
+/** The box between two corners. */
+export function between([x0, y0]: Point, [x1, y1]: Point): Corners {
   return [Math.min(x0, x1), Math.min(y0, y1), Math.max(x0, x1), Math.max(y0, y1)];
 }
 

@@ -2,7 +2,7 @@
 import type { Before } from "../predictor/corrections";
 import { drawMask } from "../predictor/drawing";
 import type { First } from "../predictor/looks";
-import { type Patch, EMPTY, area, trim } from "../predictor/patches";
+import { type Patch, EMPTY, trim } from "../predictor/patches";
 import { type Networks, Predictor } from "../predictor/predictor";
 import { type Pixels, type Size, paste } from "../predictor/prompt";
 import type { Click } from "../predictor/readings";
@@ -124,7 +124,7 @@ export class Tracker {
         const pixel = (mask.y + row) * size.width + mask.x + cell - row * mask.width;
         return on && owners[pixel] === i + 1 ? 1 : 0;
       });
-      return area({ ...mask, data }) ? trim({ ...mask, data }) : EMPTY;
+      return trim({ ...mask, data });
     });
   }
 }
