@@ -76,6 +76,18 @@ test("a folder's annotations are corrected and written back", async ({ page }) =
   expect(readFileSync(path(), "utf8")).toBe(theirs);
 });
 
+test("the page says that it works until a photograph of a slow disk is there", async ({ page }) => {
+  await page.route("**/api/**", async (route) => {
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    await route.continue();
+  });
+  await page.goto(address);
+  // The first that it says: "Saved" would call for a click that nothing could answer yet.
+  expect(await page.getByRole("status").textContent()).toBe("Working…");
+  await click(page, "coffee.jpg" satisfies Name, 300, 200);
+  await expect(objects(page)).toHaveCount(2);
+});
+
 test("the folder is closed to a page without the token", async ({ page }) => {
   await page.goto(`${address.split("#")[0]}#folder=wrong`);
   await expect(page.getByRole("alert")).toContainText("open the address that picosam2 web has said");

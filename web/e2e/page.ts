@@ -68,6 +68,7 @@ export async function click(
   y: number,
   button: "left" | "right" = "left",
 ): Promise<void> {
+  await settled(page);
   const at = await place(page, name, x, y);
   await page.mouse.click(at.x, at.y, { button });
   await settled(page);

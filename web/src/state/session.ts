@@ -102,13 +102,15 @@ export class Session {
   private tail: Promise<void> = Promise.resolve();
   private saves = 0;
   private opening = 0;
+  private started: Promise<void> = Promise.resolve();
   private previewed: Previewed | null = null;
 
   constructor(
     private readonly client: Client,
     private readonly storage: Storage,
   ) {
-    this.view = { ...START, inFolder: storage.add === null };
+    // Until the last visit is loaded.
+    this.view = { ...START, busy: true, inFolder: storage.add === null };
   }
 
   subscribe(listener: () => void): () => void {
@@ -131,18 +133,21 @@ export class Session {
     return this.imported;
   }
 
-  /** Go on where the last visit ended. */
-  async start(): Promise<void> {
-    const { photographs, settings } = await this.storage.load();
-    this.imported = settings?.imported ?? null;
-    const categories = settings?.categories ?? START.categories;
-    this.set({ photographs, categories, category: categories[0]?.id ?? 1 });
-    if (photographs.length) await this.goTo(settings?.current ?? 0);
+  /**
+   * Go on where the last visit ended.
+   *
+   * @throws Error what could not be loaded.
+   */
+  start(): Promise<void> {
+    this.started = this.resume();
+    return this.started;
   }
 
   /** Add photographs after those that are there, and show the first of them. */
   async open(files: readonly File[]): Promise<void> {
     if (!this.storage.add) return this.tell("this page shows the photographs of one folder");
+    // What is loaded later would take the place of these.
+    await this.started.catch(() => undefined);
     const [video] = files.filter(({ type }) => type.startsWith("video/"));
     const pictures = files.filter(({ type }) => type.startsWith("image/"));
     const tables = files.filter(({ name }) => name.endsWith(".json"));
@@ -440,6 +445,19 @@ export class Session {
 
   tell(message: string | null): void {
     this.set({ message });
+  }
+
+  private async resume(): Promise<void> {
+    try {
+      const { photographs, settings } = await this.storage.load();
+      this.imported = settings?.imported ?? null;
+      const categories = settings?.categories ?? START.categories;
+      this.set({ photographs, categories, category: categories[0]?.id ?? 1, busy: false });
+      if (photographs.length) await this.goTo(settings?.current ?? 0);
+    } catch (error) {
+      this.set({ busy: false });
+      throw error;
+    }
   }
 
   private placeOf(): Patch | Photograph | null {
