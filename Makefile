@@ -47,7 +47,7 @@ edge-tools: .venv/edge
 
 # Every export target, for real.
 test-export: edge-tools
-	$(BIN)/python -m pytest -m edge -n 0 tests/test_edge.py
+	$(BIN)/python -m pytest -m edge -n 0 tests/test_edge.py tests/test_export.py
 
 # Damaged input for every reader (docs/robustness.md): make fuzz FUZZ=100000
 FUZZ ?= 1000
@@ -96,7 +96,7 @@ test-inference: .venv/developing
 lint: .venv/developing
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	$(BIN)/mypy --num-workers 2
 
 # The documents as pages, in site/index.html; links and anchors are checked.
 docs: .venv/developing

@@ -362,16 +362,17 @@ def test_wrong_use_is_one_line(arguments, message, tmp_path, monkeypatch):
 # Anyone's predictions.
 
 
-@pytest.fixture
-def published(examples, predictor, tmp_path):
+@pytest.fixture(scope="module")
+def published(examples, tmp_path_factory):
     """Our own answers in the paper's window, as a results file in the order of the objects."""
-    report = compare(examples, [DEFAULT_MODEL], ["paper96"], tmp_path / "own")
+    out = tmp_path_factory.mktemp("published") / "own"
+    report = compare(examples, [DEFAULT_MODEL], ["paper96"], out)
     entries = [
         {
             "image_id": answer.image_id,
             "segmentation": {"size": [96, 96], "counts": answer.segmentation.counts},
         }
-        for answers in read_answers(answers_file(tmp_path / "own", DEFAULT_MODEL))
+        for answers in read_answers(answers_file(out, DEFAULT_MODEL))
         for answer in answers
     ]
     return entries, report["segmenters"][DEFAULT_MODEL]["protocols"]["paper96"]

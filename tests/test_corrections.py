@@ -316,7 +316,7 @@ def test_the_next_click_is_in_the_middle_of_the_largest_mistake():
 
 
 def test_damaged_masks_have_the_iou_that_was_asked_for(examples):
-    for seed, (_, truth) in enumerate(objects(examples)):
+    for seed, (_, truth) in enumerate(list(objects(examples))[::4]):
         damaged = damage_to(truth, np.random.default_rng(seed), 0.75, 0.85)
         assert 0.72 < mask_iou(damaged, truth) < 0.88
         again = damage_to(truth, np.random.default_rng(seed), 0.75, 0.85)

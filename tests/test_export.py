@@ -418,7 +418,7 @@ def test_the_manifest_names_the_shipped_files(family):
         assert {"crop96", "paper96", "click", "box"} <= set(figures["protocols"])
 
 
-@pytest.mark.parametrize("target", ["onnx", "onnx-int8"])
+@pytest.mark.parametrize("target", ["onnx", pytest.param("onnx-int8", marks=pytest.mark.edge)])
 def test_a_correcting_network_has_a_second_input(target, tmp_path):
     out = tmp_path / target
     result = CliRunner().invoke(

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -124,11 +125,13 @@ def test_a_prompt_outside_some_photographs_leaves_these_out(folder):
     assert "1 unusable prompt" in result.stderr
 
 
-def test_everything_is_what_the_generator_finds(cat, predictor):
+def test_everything_is_what_the_generator_finds(cat, predictor, monkeypatch):
+    generator = partial(AutomaticMaskGenerator, points_per_side=8)
+    monkeypatch.setattr("picosam2.automatic.AutomaticMaskGenerator", generator)
     call = ("segment", CAT, "--everything", "--threads", "1", "--json", "-")
     result = run(*call)
     found = json.loads(result.stdout)
-    expected = AutomaticMaskGenerator(predictor, output_mode="coco_rle").generate(cat)
+    expected = generator(predictor, output_mode="coco_rle").generate(cat)
     assert [f["segmentation"] for f in found] == [e["segmentation"] for e in expected]
     assert [f["bbox"] for f in found] == [e["bbox"] for e in expected]
     assert "crop" in result.stderr

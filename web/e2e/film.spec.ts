@@ -2,7 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import type { Locator, Page } from "@playwright/test";
-import { PYTHON, expect, test } from "./page";
+import { PYTHON, expect, placeIn, test } from "./page";
 
 const FOLDER = "test-results/films";
 mkdirSync(FOLDER, { recursive: true });
@@ -35,13 +35,8 @@ function followed(page: Page): Locator {
 }
 
 async function press(page: Page, x: number, y: number, button: "left" | "right" = "left") {
-  const frame = (await stage(page).boundingBox())!;
-  const scale = Math.min(frame.width / WIDTH, frame.height / HEIGHT) * 0.96;
-  await page.mouse.click(
-    frame.x + (frame.width - WIDTH * scale) / 2 + x * scale,
-    frame.y + (frame.height - HEIGHT * scale) / 2 + y * scale,
-    { button },
-  );
+  const at = await placeIn(stage(page), [WIDTH, HEIGHT], x, y);
+  await page.mouse.click(at.x, at.y, { button });
 }
 
 /** The middle of the outline of object 1 in pixels of the frame; null where there is none. */

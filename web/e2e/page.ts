@@ -1,7 +1,7 @@
 /** What the walks through the page share. */
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { type Download, type Page, test as base, expect } from "@playwright/test";
+import { type Download, type Locator, type Page, test as base, expect } from "@playwright/test";
 
 export { expect };
 
@@ -50,9 +50,18 @@ export async function settled(page: Page): Promise<void> {
 }
 
 /** The place on the screen of a pixel of a photograph that is shown whole. */
-export async function place(page: Page, name: Name, x: number, y: number) {
-  const frame = (await page.locator("canvas").boundingBox())!;
-  const [width, height] = SIZES[name];
+export function place(page: Page, name: Name, x: number, y: number) {
+  return placeIn(page.locator("canvas"), SIZES[name], x, y);
+}
+
+/** The same of a picture of any size that a canvas shows whole. */
+export async function placeIn(
+  canvas: Locator,
+  [width, height]: readonly [number, number],
+  x: number,
+  y: number,
+) {
+  const frame = (await canvas.boundingBox())!;
   const scale = Math.min(frame.width / width, frame.height / height) * 0.96;
   return {
     x: frame.x + (frame.width - width * scale) / 2 + x * scale,

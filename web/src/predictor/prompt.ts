@@ -41,6 +41,11 @@ export function top(crop: Crop): number {
   return crop.y - crop.side / 2;
 }
 
+/** The part of a box that is in the image. */
+export function clipped([x0, y0, x1, y1]: Corners, { width, height }: Size): Corners {
+  return [Math.max(0, x0), Math.max(0, y0), Math.min(width, x1), Math.min(height, y1)];
+}
+
 /** The square crop around a box; `padding` is added on each side, as a share of its longer side. */
 export function boxCrop([x0, y0, x1, y1]: Corners, padding: number): Crop {
   const side = (1 + 2 * padding) * Math.max(x1 - x0, y1 - y0, 1);

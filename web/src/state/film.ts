@@ -1,9 +1,11 @@
 /** A camera or a video whose objects are followed, and what the page shows of it. */
 import type { First } from "../predictor/looks";
-import type { Corners } from "../predictor/prompt";
+import { type Corners, clipped } from "../predictor/prompt";
 import type { Tracked } from "../video/tracker";
 import type { Client } from "../worker/client";
+import { reasonOf } from "../worker/reason";
 import { workingSize } from "./model";
+import { Store } from "./store";
 
 /** The longer side that frames are worked on at, at most. */
 const MOST_SIDE = 1280;
@@ -33,9 +35,7 @@ const START: FilmView = {
 };
 
 /** Plays a video, of a file or a camera: one frame is answered at a time, and the newest wins. */
-export class Film {
-  view: FilmView = START;
-  private readonly listeners = new Set<() => void>();
+export class Film extends Store<FilmView> {
   private tail: Promise<void> = Promise.resolve();
   private ended = false;
   private shown = -1;
@@ -45,11 +45,8 @@ export class Film {
     private readonly client: Client,
     private readonly video: HTMLVideoElement,
     private readonly source: Blob | null,
-  ) {}
-
-  subscribe(listener: () => void): () => void {
-    this.listeners.add(listener);
-    return () => this.listeners.delete(listener);
+  ) {
+    super(START);
   }
 
   /** Open the camera or the file, and go on until {@link end}. */
@@ -62,7 +59,7 @@ export class Film {
       else await this.openCamera();
       await this.play();
     } catch (error) {
-      return this.tell(reason(error));
+      return this.tell(filmReason(error));
     }
     while (!this.ended) {
       await nextPicture();
@@ -94,8 +91,10 @@ export class Film {
   }
 
   /** A box around a new object. */
-  box(box: Corners): Promise<void> {
-    return this.ask(() => this.add({ box }));
+  box(corners: Corners): Promise<void> {
+    return this.ask(async () => {
+      if (this.view.picture) await this.add({ box: clipped(corners, this.view.picture) });
+    });
   }
 
   /** Which object the next click corrects; null: it is about a new one. */
@@ -113,7 +112,7 @@ export class Film {
 
   /** Hold the frame that is shown, or go on. */
   pause(): void {
-    if (this.view.paused) return void this.play().catch((error) => this.tell(reason(error)));
+    if (this.view.paused) return void this.play().catch((error) => this.tell(filmReason(error)));
     this.video.pause();
     this.set({ paused: true, rate: 0 });
   }
@@ -121,7 +120,7 @@ export class Film {
   /** Play a file from its beginning; objects are looked for again where they were last. */
   rewind(): void {
     this.video.currentTime = 0;
-    this.play().catch((error) => this.tell(reason(error)));
+    this.play().catch((error) => this.tell(filmReason(error)));
   }
 
   tell(message: string | null): void {
@@ -190,14 +189,9 @@ export class Film {
   private ask(task: () => Promise<void>): Promise<void> {
     this.tail = this.tail.then(async () => {
       if (this.ended) return;
-      await task().catch((error: unknown) => this.tell(reason(error)));
+      await task().catch((error: unknown) => this.tell(filmReason(error)));
     });
     return this.tail;
-  }
-
-  private set(part: Partial<FilmView>): void {
-    this.view = { ...this.view, ...part };
-    this.listeners.forEach((listener) => listener());
   }
 }
 
@@ -209,8 +203,8 @@ function stop(stream: MediaStream): void {
   for (const track of stream.getTracks()) track.stop();
 }
 
-/** What went wrong, in words for people. */
-function reason(error: unknown): string {
+/** What went wrong with a camera or a video. */
+function filmReason(error: unknown): string {
   const name = error instanceof Error ? error.name : "";
   if (name === "NotAllowedError") {
     return "the browser does not let this page use the camera: allow it beside the address";
@@ -220,5 +214,5 @@ function reason(error: unknown): string {
   if (name === "NotSupportedError") {
     return "this browser cannot play it: it is damaged, or in a format that it does not know";
   }
-  return error instanceof Error ? error.message : String(error);
+  return reasonOf(error);
 }

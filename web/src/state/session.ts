@@ -3,10 +3,11 @@ import { OPTIONS } from "../automatic/generator";
 import { boxIou } from "../automatic/suppression";
 import { type CocoFile, imageOf, readCoco, thingsOf } from "../formats/coco";
 import { type Patch, EMPTY, area, boundsOf, disc, has, subtract, union } from "../predictor/patches";
-import type { Corners } from "../predictor/prompt";
+import { type Corners, clipped } from "../predictor/prompt";
 import type { Click } from "../predictor/readings";
 import { type Client, Newest } from "../worker/client";
 import type { Progress } from "../worker/protocol";
+import { reasonOf } from "../worker/reason";
 import {
   type Candidate,
   type Category,
@@ -17,6 +18,7 @@ import {
   workingSize,
 } from "./model";
 import type { Saved, Storage } from "./storage";
+import { Store } from "./store";
 
 /** Different masks of one prompt that may be chosen from. */
 const CANDIDATES = 3;
@@ -93,9 +95,7 @@ const START: View = {
   inFolder: false,
 };
 
-export class Session {
-  view: View = START;
-  private readonly listeners = new Set<() => void>();
+export class Session extends Store<View> {
   private readonly histories = new Map<string, History>();
   private readonly previews = new Newest();
   private imported: CocoFile | null = null;
@@ -109,13 +109,8 @@ export class Session {
     private readonly client: Client,
     private readonly storage: Storage,
   ) {
-    // Until the last visit is loaded.
-    this.view = { ...START, busy: true, inFolder: storage.add === null };
-  }
-
-  subscribe(listener: () => void): () => void {
-    this.listeners.add(listener);
-    return () => this.listeners.delete(listener);
+    // Busy until the last visit is loaded.
+    super({ ...START, busy: true, inFolder: storage.add === null });
   }
 
   /** The photograph that is shown. */
@@ -208,7 +203,7 @@ export class Session {
         );
       }
     } catch (error) {
-      if (opening === this.opening) this.tell(`${photograph.name}: ${said(error)}`);
+      if (opening === this.opening) this.tell(`${photograph.name}: ${reasonOf(error)}`);
     }
     if (opening === this.opening) this.set({ busy: false });
     void this.keep(() => this.storage.saveSettings(this.all()));
@@ -256,14 +251,7 @@ export class Session {
   /** A box around a new object. */
   box(corners: Corners): Promise<void> {
     return this.ask(async () => {
-      const size = workingSize(this.photograph!.full);
-      const [x0, y0, x1, y1] = corners;
-      const within = [
-        Math.max(0, x0),
-        Math.max(0, y0),
-        Math.min(size.width, x1),
-        Math.min(size.height, y1),
-      ] as const;
+      const within = clipped(corners, workingSize(this.photograph!.full));
       const first = { box: within };
       const candidates = await this.client.ask({ kind: "look", first, count: CANDIDATES });
       this.set({ active: null });
@@ -424,7 +412,7 @@ export class Session {
       await this.keep(() => this.storage.saveSettings(this.all()));
       this.tell(`objects of ${count} photographs were imported`);
     } catch (error) {
-      this.tell(`the file was not imported: ${said(error)}`);
+      this.tell(`the file was not imported: ${reasonOf(error)}`);
     }
   }
 
@@ -559,7 +547,7 @@ export class Session {
       try {
         await task();
       } catch (error) {
-        this.tell(said(error));
+        this.tell(reasonOf(error));
       }
       this.set({ busy: false, progress: null });
     });
@@ -580,21 +568,15 @@ export class Session {
     } catch (error) {
       this.set({ saved: "failed" });
       const full = error instanceof DOMException && error.name === "QuotaExceededError";
-      const reason = full ? "the browser's storage is full" : said(error);
+      const reason = full ? "the browser's storage is full" : reasonOf(error);
       this.tell(`not saved: ${reason}. What you see is still here: export it before you leave.`);
     }
   }
 
-  private set(part: Partial<View>): void {
-    this.view = { ...this.view, ...part };
-    const photograph = this.photograph;
+  protected override complete(view: View): View {
+    const photograph = view.photographs[view.current];
     const history = photograph && this.histories.get(photograph.id);
-    this.view = {
-      ...this.view,
-      canUndo: !!history?.past.length,
-      canRedo: !!history?.future.length,
-    };
-    this.listeners.forEach((listener) => listener());
+    return { ...view, canUndo: !!history?.past.length, canRedo: !!history?.future.length };
   }
 }
 
@@ -626,8 +608,4 @@ function dense(
     }
   }
   return result;
-}
-
-function said(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -159,15 +159,11 @@ function pointers(
       if (!picture || !at) return;
       const [x, y] = at;
       const inside = x >= 0 && y >= 0 && x < picture.width && y < picture.height;
-      if (box) void film.current!.box(within(box, picture));
+      if (box) void film.current!.box(box);
       else if (inside) void film.current!.click(x, y, event.button !== 2 && !event.altKey);
     },
     onPointerCancel: () => (pressed = null),
   };
-}
-
-function within([x0, y0, x1, y1]: Corners, { width, height }: ImageBitmap): Corners {
-  return [Math.max(0, x0), Math.max(0, y0), Math.min(width, x1), Math.min(height, y1)];
 }
 
 function viewportOf(canvas: HTMLCanvasElement, { picture }: FilmView): Viewport | null {

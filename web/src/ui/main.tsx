@@ -3,6 +3,7 @@ import { BrowserStorage } from "../state/storage";
 import { FolderStorage } from "../state/folder";
 import { Session } from "../state/session";
 import { Client } from "../worker/client";
+import { reasonOf } from "../worker/reason";
 import { canThread } from "../worker/threads";
 import workerAddress from "../worker/worker.ts?worker&url";
 import { App } from "./app";
@@ -20,9 +21,7 @@ async function start(): Promise<void> {
   const client = new Client(worker, (text) => session.tell(text));
   const session = new Session(client, storage);
   render(<App session={session} client={client} />, page);
-  await session
-    .start()
-    .catch((error: unknown) => session.tell(error instanceof Error ? error.message : String(error)));
+  await session.start().catch((error: unknown) => session.tell(reasonOf(error)));
 }
 
 start().catch(() => {

@@ -1,6 +1,7 @@
 import { useState } from "preact/hooks";
 import { cocoFile, cutOut, maskFiles, save, yoloFile, type Made } from "../state/exports";
 import type { Session, Tool, View } from "../state/session";
+import { reasonOf } from "../worker/reason";
 
 const TOOLS: readonly (readonly [Tool, string, string])[] = [
   ["add", "Add", "Click on the object, or drag a box (A)"],
@@ -131,9 +132,7 @@ function Exports({ session, view }: { session: Session; view: View }) {
     Promise.resolve()
       .then(make)
       .then(use)
-      .catch((error: unknown) =>
-        session.tell(`not exported: ${error instanceof Error ? error.message : String(error)}`),
-      );
+      .catch((error: unknown) => session.tell(`not exported: ${reasonOf(error)}`));
   };
   const copy = ({ content }: Made) =>
     navigator.clipboard.write([new ClipboardItem({ "image/png": content })]);

@@ -21,6 +21,7 @@ import type {
   Request,
   Response,
 } from "./protocol";
+import { reasonOf } from "./reason";
 
 const networks = new LiteRtNetworks(
   { first: () => load(firstModel), correcting: () => load(correctingModel) },
@@ -105,8 +106,7 @@ self.addEventListener("message", ({ data: { id, question } }: MessageEvent<Reque
       self.postMessage({ id, reply } satisfies Response, { transfer: moved });
     },
     (error: unknown) => {
-      const message = error instanceof Error ? error.message : String(error);
-      self.postMessage({ id, error: message } satisfies Response);
+      self.postMessage({ id, error: reasonOf(error) } satisfies Response);
     },
   );
 });
