@@ -1,6 +1,6 @@
 """Install the tools of `picosam2 export` that need environments of their own (4 GB in all).
 
-Each package is named as it is installed; run the same command again to go on after a stop:
+Packages are named as they are installed; run the same command again to go on after a stop:
 
     python scripts/edge_tools.py
 """
