@@ -31,6 +31,9 @@ from picosam2.data.source import count_annotations, open_source
 from picosam2.errors import InputError
 from picosam2.examples import EXAMPLES
 from picosam2.images import load_image
+from picosam2.predictor.scores import read_models
+from picosam2.runtime.files import sidecar_scores
+from picosam2.weights import DEFAULT_MODEL, model_path
 
 SIZE = (60, 40)
 # Beyond, the time and memory are the photograph's own.
@@ -436,6 +439,17 @@ def read_sidecar(folder: Path) -> None:
     fit_table(measure_fit(folder))
 
 
+def scores() -> str:
+    """How sure to be of a model's masks, beside it."""
+    path = model_path(DEFAULT_MODEL).with_suffix(".json")
+    return json.dumps({"scores": json.loads(path.read_bytes())["scores"]})
+
+
+def read_scores(folder: Path) -> None:
+    """As ``Predictor.from_pretrained`` does."""
+    read_models(sidecar_scores(folder / "model.onnx"))
+
+
 def put_export(folder: Path) -> None:
     """The folder of an export."""
     (folder / "c").mkdir()
@@ -573,6 +587,7 @@ READERS = {
     "sidecars": Reader(
         "c/picosam2.json", lambda: damaged_json(sidecar()), read_sidecar, put_export
     ),
+    "scores": Reader("model.json", lambda: damaged_json(scores()), read_scores),
     "boxes": Reader("boxes", lambda: damaged_json(boxes()), read_boxes_file),
     "box lines": Reader(
         "boxes",

@@ -343,9 +343,10 @@ def test_a_model_without_a_sidecar_goes_by_the_networks_own_predicted_iou(tmp_pa
     shutil.copy(model_path("paper"), alone)
     assert Predictor.from_pretrained(alone, threads=1).scores == OWN_SCORES
     assert Predictor.from_pretrained("paper", threads=1).scores != OWN_SCORES
-    (tmp_path / "model.json").write_text('{"scores": {"models": {"click": {}}}}')
-    with pytest.raises(InputError, match="export it again"):
-        Predictor.from_pretrained(alone, threads=1)
+    for models in ({"click": {}}, {"click": {"weights": [10**400], "bias": 0}}):
+        (tmp_path / "model.json").write_text(json.dumps({"scores": {"models": models}}))
+        with pytest.raises(InputError, match="export it again"):
+            Predictor.from_pretrained(alone, threads=1)
     (tmp_path / "model.json").write_text("{")
     with pytest.raises(InputError, match="is damaged"):
         Predictor.from_pretrained(alone, threads=1)

@@ -220,9 +220,10 @@ def test_a_broken_object_is_left_out_with_its_reason(tmp_path, change, kind):
 def test_what_is_no_object_can_be_repaired(tmp_path):
     """An area that is none, whole numbers written as fractions, and truth for a crowd."""
     with changed_examples(tmp_path) as coco:
-        first, second = coco["annotations"][:2]
+        first, second, third = coco["annotations"][:3]
         first |= {"area": float("nan"), "id": float(first["id"]), "iscrowd": None}
         second |= {"area": "large", "iscrowd": False}
+        third |= {"area": 10**400}
         coco["images"][0] |= {"width": 451.0, "height": 300.0}
     problems = Problems()
     found = CocoFolder(tmp_path, problems=problems).photographs[0]
@@ -230,8 +231,8 @@ def test_what_is_no_object_can_be_repaired(tmp_path):
     assert not problems.entries
     for one, other in zip(found.objects, whole.objects, strict=True):
         assert (one.id, one.segmentation, one.iscrowd) == (other.id, other.segmentation, 0)
-    assert [a.area for a in found.objects[:2]] == [
-        float(found.mask(a).sum()) for a in found.objects[:2]
+    assert [a.area for a in found.objects[:3]] == [
+        float(found.mask(a).sum()) for a in found.objects[:3]
     ]
 
 

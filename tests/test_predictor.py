@@ -176,6 +176,7 @@ def test_a_one_pixel_image_has_a_mask(predictor):
         ({"point_coords": [[1, 2]], "point_labels": [0]}, "negative clicks alone"),
         ({"point_coords": [[1, 2]], "point_labels": [1, 1]}, "one label for each point"),
         ({"point_coords": [["a", 2]]}, "must be numbers"),
+        ({"point_coords": [[10**400, 2]]}, "must be numbers"),
         ({"box": [10, 10, 10, 50]}, "is empty"),
         ({"box": [50, 10, 10, 50]}, "is empty"),
         ({"box": [1, 2, 3]}, "x0, y0, x1, y1"),

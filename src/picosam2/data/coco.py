@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import math
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -250,7 +250,9 @@ def _annotation(given: Any, image: ImageInfo, categories: dict[int, str]) -> Ann
         else None
     )
     area = entry.area
-    if isinstance(area, bool) or not isinstance(area, int | float) or not 0 <= area < math.inf:
+    # An integer in JSON may be larger than any float.
+    most = sys.float_info.max
+    if isinstance(area, bool) or not isinstance(area, int | float) or not 0 <= area <= most:
         # Nothing depends on the area: where it is no number, the mask's is taken.
         area = rle_area(rle) if rle else 0
     annotation = Annotation(

@@ -101,5 +101,5 @@ def _record(item: Any) -> tuple[NDArray[np.bool_], float, int | None]:
         rle = Rle((height, width), segmentation["counts"])
         check_rle(rle, height, width)
         return decode_rle(rle), float(score), category
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise InputError(f"not a record with a mask and a score: {error}") from None

@@ -212,7 +212,7 @@ def _boxes(box: ArrayLike) -> NDArray[np.float64]:
 def _numbers(values: ArrayLike, what: str) -> NDArray[np.float64]:
     try:
         array = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise InputError(f"{what} must be numbers, not {values!r}") from None
     if not np.isfinite(array).all():
         raise InputError(f"{what} must be finite numbers, not {array.tolist()}")

@@ -135,7 +135,7 @@ def read_models(content: Mapping[str, Any]) -> dict[str, ScoreModel]:
             kind: ScoreModel(tuple(map(float, values["weights"])), float(values["bias"]))
             for kind, values in content["models"].items()
         }
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         models = {}
     if any(
         kind not in models or len(models[kind].weights) != len(own.weights)
