@@ -216,11 +216,12 @@ def test_vela_leaves_nothing_to_the_cpu_and_estimates(exported):
 
 
 def test_another_ethos_u_can_be_asked_for(exported, tmp_path):
-    command = ["export", "ethos-u", "--accelerator", "ethos-u65-512", "--optimise", "Size"]
-    command += ["--system-config", "Ethos_U65_High_End", "--memory-mode", "Dedicated_Sram_512KB"]
-    result = CliRunner().invoke(main, [*command, "--out", str(tmp_path / "u65")])
-    assert result.exit_code == 0, result.output
-    described = json.loads((tmp_path / "u65" / "picosam2-ethos-u.json").read_text())
+    from picosam2.export.ethos_u import VelaConfig, compile_by_vela
+
+    source = exported / "ethos-u" / "picosam2-litert-int8.tflite"
+    config = VelaConfig("ethos-u65-512", "Ethos_U65_High_End", "Dedicated_Sram_512KB", "Size")
+    described = compile_by_vela(source, tmp_path / "u65.tflite", config)
+    assert (tmp_path / "u65.tflite").is_file()
     assert described["memory"]["sram_kib"] <= 512
     assert described["memory"]["dram_kib"] > 0
 

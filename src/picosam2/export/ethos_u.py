@@ -18,6 +18,8 @@ from picosam2.export.environment import run_tool
 from picosam2.export.litert import export_litert_int8
 from picosam2.files import scratch_folder
 
+VELA = (sys.executable, "-m", "ethosu.vela")
+
 
 @dataclass(frozen=True)
 class VelaConfig:
@@ -54,6 +56,8 @@ def export_ethos_u(job: Job, config: VelaConfig) -> Artefact:
     Raises:
         InputError: Vela failed, or left operators to the CPU.
     """
+    # What Vela does not know is said before the minutes of the conversion.
+    run_tool([*VELA, *config.arguments, "--help"], "asking Vela")
     source = export_litert_int8(job)
     model = job.folder / "picosam2-ethos-u.tflite"
     details = {"vela": asdict(config), **compile_by_vela(source.model, model, config)}
@@ -74,8 +78,7 @@ def compile_by_vela(source: Path, out: Path, config: VelaConfig) -> dict[str, An
         ``memory`` with ``sram_kib``, ``dram_kib`` and ``flash_kib``.
     """
     with scratch_folder() as folder:
-        command: list[str | Path] = [sys.executable, "-m", "ethosu.vela", source]
-        command += ["--output-dir", folder, *config.arguments]
+        command = [*VELA, source, "--output-dir", folder, *config.arguments]
         said = run_tool(command, "compiling by Vela")
         shutil.copy(folder / f"{source.stem}_vela.tflite", out)
         (summary,) = folder.glob("*_summary_*.csv")
