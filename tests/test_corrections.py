@@ -282,15 +282,29 @@ def test_a_click_that_the_network_ignores_changes_its_surroundings():
 
 
 def test_only_regions_with_a_click_are_merged():
-    before, after = np.zeros((2, 96, 96), bool)
+    before, logits = np.zeros((96, 96), bool), np.full((96, 96), -5, np.float32)
     before[40:60, 40:60] = True
-    after[40:60, 30:50] = True
-    after[0:5, 0:5] = True
+    logits[40:60, 30:50] = logits[0:5, 0:5] = 5
     crop = Crop(48, 48, 96)
-    added, removed = merge(before, after, crop, [Click(35, 50)])
+    added, removed = merge(before, logits, crop, [Click(35, 50)], 3.5)
     assert (added.sum(), removed.sum()) == (200, 0)
-    added, removed = merge(before, after, crop, [Click(55, 50, False)])
+    added, removed = merge(before, logits, crop, [Click(55, 50, False)], 3.5)
     assert (added.sum(), removed.sum()) == (0, 200)
+
+
+def test_what_the_network_doubts_joins_no_regions():
+    before, logits = np.zeros((96, 96), bool), np.full((96, 96), -5, np.float32)
+    logits[10:20, 10:20] = logits[10:20, 30:40] = 5
+    # A bridge between the two, of which the network is not sure.
+    logits[14:16, 20:30] = 1
+    crop = Crop(48, 48, 96)
+    added, _ = merge(before, logits, crop, [Click(15, 15)], 3.5)
+    assert added.sum() == 100
+    added, _ = merge(before, logits, crop, [Click(15, 15)], 0.0)
+    assert added.sum() == 220
+    # A click is obeyed where the network is not sure, too.
+    added, _ = merge(before, logits, crop, [Click(25, 15)], 3.5)
+    assert 4 <= added.sum() < 20
 
 
 def test_masks_of_any_resolution_are_looked_up_in_a_crop():

@@ -83,7 +83,8 @@ def compare(
         if not any(PROTOCOLS[protocol].interactive for protocol in asked):
             # First looks do not depend on what corrects them, or how.
             description.pop("correcting_sha256", None)
-            description.get("predictor", {}).pop("correction_margins", None)
+            for key in ("correction_margins", "correction_sure"):
+                description.get("predictor", {}).pop(key, None)
         header = {"segmenter": description, "protocols": asked} | setting
         path = answers_file(out, name)
         described[name] = description

@@ -24,6 +24,8 @@ class PredictorConfig:
         box: how masks are fitted to a box.
         correction_margins: sides of the crops that answer later clicks, as multiples of the longer
             side of what the mask before and the clicks cover; a single mask uses the first.
+        correction_sure: of a mask that is given pixel by pixel, only pixels change whose logits are
+            farther from 0, and those around them (``benchmarks/merging.py``).
         batch: crops that the network sees at once, at most.
     """
 
@@ -35,4 +37,5 @@ class PredictorConfig:
     box_paddings: tuple[float, ...] = (BOX_PADDING, 0.0, 0.3)
     box: BoxConfig = field(default_factory=BoxConfig)
     correction_margins: tuple[float, ...] = (1.6, 1.2, 2.4)
+    correction_sure: float = 3.5
     batch: int = 64

@@ -108,7 +108,7 @@ def read_correction(
         bounds = None
     reading = Reading(crop, logits, score if (logits > 0).any() else 0.0, bounds, tuple(clicks))
     if isinstance(before, GivenMask) and before.is_final and clicks:
-        changes = merge(mask_in(before, crop, size), logits > 0, crop, clicks)
+        changes = merge(mask_in(before, crop, size), logits, crop, clicks, config.correction_sure)
         return replace(reading, merge=Merge(before, *changes))
     return reading
 
@@ -126,15 +126,11 @@ def obey(logits: NDArray[np.float32], crop: Crop, clicks: Sequence[Click]) -> ND
     """
     size = len(logits)
     result = logits.copy()
-    # A pixel of the image may be wider than the disc.
-    radius = max(CLICK_RADIUS, 1.5 * size / crop.side)
-    centres = np.arange(size) + 0.5
     cells = [(click, _cell(click, crop, size)) for click in clicks]
     for click, cell in cells:
         if cell is None or (result[cell] > 0) == click.positive:
             continue
-        x, y = in_crop(click, crop, size)
-        disc = (centres - x) ** 2 + (centres[:, None] - y) ** 2 <= radius**2
+        disc = _disc(click, crop, size)
         if not click.positive:
             labels, _ = ndimage.label(result > 0)
             part = labels == labels[cell]
@@ -145,31 +141,40 @@ def obey(logits: NDArray[np.float32], crop: Crop, clicks: Sequence[Click]) -> ND
 
 
 def merge(
-    before: NDArray[np.bool_], after: NDArray[np.bool_], crop: Crop, clicks: Sequence[Click]
+    before: NDArray[np.bool_],
+    logits: NDArray[np.float32],
+    crop: Crop,
+    clicks: Sequence[Click],
+    least: float,
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Which pixels the clicks add and which they take away; all others stay as they were.
 
+    A change is connected to its click through pixels that the network is sure of, or that are the
+    click's own: what it doubts (outlines, above all) would join regions that nobody clicked on.
+
     Args:
         before: S×S bool, the mask before in the crop.
-        after: S×S bool, the network's.
+        logits: S×S float32, the network's, made to obey.
         crop: of the image.
         clicks: in the image's pixels.
+        least: logits farther from 0 are sure.
 
     Returns:
         Two S×S bool.
     """
     added, removed = np.zeros_like(before), np.zeros_like(before)
-    for changed, result, positive in (
-        (after & ~before, added, True),
-        (before & ~after, removed, False),
-    ):
-        labels, _ = ndimage.label(changed)
-        for click in clicks:
-            cell = _cell(click, crop, len(before))
-            if click.positive == positive and cell:
-                row, column = cell
-                around = labels[max(0, row - 1) : row + 2, max(0, column - 1) : column + 2]
-                result |= np.isin(labels, around[around > 0])
+    size, changed = len(logits), (logits > 0) != before
+    sure = np.abs(logits) > least
+    for click in clicks:
+        cell = _cell(click, crop, size)
+        if cell is None:
+            continue
+        wanted = changed & (before != click.positive) & (sure | _disc(click, crop, size))
+        labels, _ = ndimage.label(wanted)
+        row, column = cell
+        around = labels[max(0, row - 1) : row + 2, max(0, column - 1) : column + 2]
+        result = added if click.positive else removed
+        result |= np.isin(labels, around[around > 0])
     return added, removed
 
 
@@ -177,6 +182,16 @@ def in_crop(click: Click, crop: Crop, size: int) -> tuple[float, float]:
     """X and y of a click in the pixels of a crop shown at size×size."""
     scale = size / crop.side
     return (click.x - crop.left) * scale, (click.y - crop.top) * scale
+
+
+def _disc(click: Click, crop: Crop, size: int) -> NDArray[np.bool_]:
+    """The pixels that are the click's own in a crop shown at size×size."""
+    # A pixel of the image may be wider than the disc.
+    radius = max(CLICK_RADIUS, 1.5 * size / crop.side)
+    x, y = in_crop(click, crop, size)
+    centres = np.arange(size) + 0.5
+    disc: NDArray[np.bool_] = (centres - x) ** 2 + (centres[:, None] - y) ** 2 <= radius**2
+    return disc
 
 
 def _cell(click: Click, crop: Crop, size: int) -> tuple[int, int] | None:

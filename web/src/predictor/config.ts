@@ -13,6 +13,8 @@ export const CONFIG = {
    * single mask uses the first.
    */
   correctionMargins: [1.6, 1.2, 2.4],
+  /** Of a mask that is given pixel by pixel, only pixels change whose logits are farther from 0. */
+  correctionSure: 3.5,
   /** How masks are fitted to a box: `BoxConfig`. */
   box: { slope: 80, deepest: 8, shiftCost: 0.03, margin: 0.1 },
 } as const;

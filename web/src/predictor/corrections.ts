@@ -98,13 +98,11 @@ export function readCorrection(
  */
 export function obey(logits: Float32Array, crop: Crop, clicks: readonly Click[]): Float32Array {
   const result = logits.slice();
-  // A pixel of the image may be wider than the disc.
-  const radius = Math.max(CLICK_RADIUS, (1.5 * CROP_SIZE) / crop.side);
   const places = placesIn(clicks, crop);
   for (const { x, y, positive } of places) {
     const cell = cellAt(x, y);
     if (cell < 0 || result[cell]! > 0 === positive) continue;
-    const changed = discAt(x, y, radius);
+    const changed = discAt(x, y, crop);
     if (!positive) addPart(changed, result, cell, places);
     for (let i = 0; i < CROP_PIXELS; i++) {
       if (changed[i]) result[i] = Math.max(SURE, Math.abs(result[i]!)) * (positive ? 1 : -1);
@@ -113,7 +111,10 @@ export function obey(logits: Float32Array, crop: Crop, clicks: readonly Click[])
   return result;
 }
 
-function discAt(x: number, y: number, radius: number): Uint8Array {
+/** The pixels that are a click's own. */
+function discAt(x: number, y: number, crop: Crop): Uint8Array {
+  // A pixel of the image may be wider than the disc.
+  const radius = Math.max(CLICK_RADIUS, (1.5 * CROP_SIZE) / crop.side);
   return new Uint8Array(CROP_PIXELS).map((_, cell) => {
     const column = cell % CROP_SIZE;
     const row = (cell - column) / CROP_SIZE;
@@ -149,34 +150,45 @@ function merged(
   size: Size,
 ): Merge {
   const before = maskIn({ mask }, crop, size);
-  const after = object(logits);
   return {
     mask,
-    added: changes(after, before, crop, clicks, true),
-    removed: changes(before, after, crop, clicks, false),
+    added: changes(before, logits, crop, clicks, true),
+    removed: changes(before, logits, crop, clicks, false),
   };
 }
 
-/** The parts of what is in one mask and not in another that touch clicks of a kind. */
+/**
+ * What clicks of a kind change: parts that touch them, through pixels that the network is sure of
+ * or that are the click's own.
+ */
 function changes(
-  present: Uint8Array,
-  absent: Uint8Array,
+  before: Uint8Array,
+  logits: Float32Array,
   crop: Crop,
   clicks: readonly Click[],
   positive: boolean,
 ): Uint8Array {
-  const labels = label(present.map((value, i) => value & ~absent[i]!));
-  const touched = new Set<number>();
-  for (const place of placesIn(clicks, crop)) {
-    if (place.positive !== positive || cellAt(place.x, place.y) < 0) continue;
+  const result = new Uint8Array(CROP_PIXELS);
+  for (const { x, y, positive: adds } of placesIn(clicks, crop)) {
+    if (adds !== positive || cellAt(x, y) < 0) continue;
+    const disc = discAt(x, y, crop);
+    const labels = label(
+      disc.map((own, i) => {
+        const value = logits[i]!;
+        const changed = value > 0 === adds && !!before[i] !== adds;
+        return changed && (own || Math.abs(value) > CONFIG.correctionSure) ? 1 : 0;
+      }),
+    );
+    const touched = new Set<number>();
     for (const dy of [-1, 0, 1]) {
       for (const dx of [-1, 0, 1]) {
-        const cell = cellAt(place.x + dx, place.y + dy);
+        const cell = cellAt(x + dx, y + dy);
         if (cell >= 0 && labels[cell]) touched.add(labels[cell]);
       }
     }
+    for (let i = 0; i < CROP_PIXELS; i++) if (touched.has(labels[i]!)) result[i] = 1;
   }
-  return Uint8Array.from(labels, (value) => (touched.has(value) ? 1 : 0));
+  return result;
 }
 
 /** Clicks in the pixels of a crop. */
