@@ -78,7 +78,7 @@ def compile_by_vela(source: Path, out: Path, config: VelaConfig) -> dict[str, An
         ``memory`` with ``sram_kib``, ``dram_kib`` and ``flash_kib``.
     """
     with scratch_folder() as folder:
-        command = [*VELA, source, "--output-dir", folder, *config.arguments]
+        command: list[str | Path] = [*VELA, source, "--output-dir", folder, *config.arguments]
         said = run_tool(command, "compiling by Vela")
         shutil.copy(folder / f"{source.stem}_vela.tflite", out)
         (summary,) = folder.glob("*_summary_*.csv")
