@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +17,10 @@ from picosam2 import Predictor, PredictorConfig
 from picosam2.data.photograph import Photograph
 from picosam2.data.schema import Annotation
 from picosam2.data.source import open_source
-from picosam2.evaluation.interactive import WORSE, damage_object
+from picosam2.evaluation.interactive import WORSE, correct, damage_object
 from picosam2.evaluation.run import choose_objects
-from picosam2.evaluation.segmenter import Click, PredictorSegmenter
-from picosam2.masks import mask_iou, next_click
+from picosam2.evaluation.segmenter import Mask, PredictorSegmenter
+from picosam2.masks import mask_iou
 from picosam2.table import Table
 
 
@@ -31,19 +32,22 @@ def main() -> None:
     parser.add_argument("--sure", type=float, nargs="+", default=[0, 1, 2, 2.5, 3, 3.5, 4])
     arguments = parser.parse_args()
     groups = choose_objects(open_source(str(arguments.data)), arguments.limit, 0)
+    # The damage takes longer than the clicks.
+    images = [(photograph.load(), list(damaged(photograph, group))) for photograph, group in groups]
     base = Predictor.from_pretrained(threads=1)
     rows = []
     for sure in arguments.sure:
         config = replace(PredictorConfig(), correction_sure=sure)
-        predictor = Predictor(base.runtime, config, corrector=base.corrector)
-        segmenter = PredictorSegmenter(predictor)
-        curves = np.array(
-            [
-                curve
-                for photograph, annotations in groups
-                for curve in correct(segmenter, photograph, annotations, arguments.clicks)
-            ]
-        )
+        segmenter = PredictorSegmenter(Predictor(base.runtime, config, corrector=base.corrector))
+        found = []
+        for image, cases in images:
+            segmenter.set_image(image)
+            for mask, truth in cases:
+                answers = islice(correct(segmenter, mask, truth), arguments.clicks)
+                ious = [mask_iou(one, truth) for one in (mask, *(answer for answer, _ in answers))]
+                # Of what is right, further clicks change nothing.
+                found.append(ious + ious[-1:] * (arguments.clicks + 1 - len(ious)))
+        curves = np.array(found)
         worse = (np.diff(curves, axis=1) < -WORSE).mean(axis=0)
         means = [f"{100 * value:.1f}" for value in curves.mean(axis=0)]
         rows.append([f"{sure:g}", *means, f"{100 * worse.max():.1f} %"])
@@ -53,24 +57,12 @@ def main() -> None:
     print(Table("Given masks, mIoU", header, rows).markdown())
 
 
-def correct(
-    segmenter: PredictorSegmenter, photograph: Photograph, annotations: list[Annotation], count: int
-) -> Iterator[list[float]]:
-    """IoU at first and after each click, of each object, clicked as in ``mask_fix``."""
-    segmenter.set_image(photograph.load())
+def damaged(photograph: Photograph, annotations: list[Annotation]) -> Iterator[tuple[Mask, Mask]]:
+    """The damaged and the true mask of each object, as the protocol ``mask_fix`` draws them."""
     for annotation in annotations:
         truth = photograph.mask(annotation)
         seed = [0, abs(photograph.record.image.image_id), abs(annotation.id)]
-        mask = damage_object(truth, np.random.default_rng(seed))
-        clicks: list[Click] = []
-        ious = [mask_iou(mask, truth)]
-        for _ in range(count):
-            following = next_click(mask, truth)
-            if following is not None:
-                clicks.append(following)
-                mask, _ = segmenter.correct(mask, clicks)
-            ious.append(mask_iou(mask, truth))
-        yield ious
+        yield damage_object(truth, np.random.default_rng(seed)), truth
 
 
 if __name__ == "__main__":

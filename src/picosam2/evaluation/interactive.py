@@ -6,7 +6,7 @@ the mask is wrong (Number of Clicks, NoC: Xu et al. 2016, arXiv 1603.04042, as R
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -55,15 +55,21 @@ def correct_until_good(
     """
     mask, score = damage_object(truth, np.random.default_rng(seed)), 0.0
     ious = [mask_iou(mask, truth)]
-    clicks: list[Click] = []
-    while not _is_enough(ious[1:]):
-        following = next_click(mask, truth)
-        if following is None:
+    for answer in correct(segmenter, mask, truth):
+        mask, score = answer
+        ious.append(mask_iou(mask, truth))
+        if _is_enough(ious[1:]):
             break
+    return mask, score, ious
+
+
+def correct(segmenter: Interactive, mask: Mask, truth: Mask) -> Iterator[tuple[Mask, float]]:
+    """A mask and its predicted IoU after each click on it, until nothing is wrong with it."""
+    clicks: list[Click] = []
+    while (following := next_click(mask, truth)) is not None:
         clicks.append(following)
         mask, score = segmenter.correct(mask, clicks)
-        ious.append(mask_iou(mask, truth))
-    return mask, score, ious
+        yield mask, score
 
 
 def damage_object(truth: Mask, rng: np.random.Generator) -> Mask:
