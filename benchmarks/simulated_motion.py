@@ -37,6 +37,8 @@ OTHERS: dict[str, list[Any]] = {
     "margin": [1.4, 1.8],
     "correcting": [0.0, 0.5, 0.7, 1.0],
     "colours": [0.0, 0.5, 1.5],
+    "rigid": [0.0, 4.0, 16.0],
+    "change": [1.05, 1.2, 4.0],
     "momentum": [0.0, 0.5],
     "sure": [0.6, 0.8],
     "learning": [0.0, 0.1],

@@ -131,8 +131,9 @@ def test_a_hidden_object_is_lost_and_found_again(tracker, cup):
     assert ious[-1] > 0.5
 
 
-def test_several_objects_share_no_pixel_and_come_and_go(tracker, cup):
+def test_several_objects_come_and_go_and_may_share_no_pixel(tracker, cup):
     frames, masks = pan(cup)
+    tracker = Tracker(tracker.predictor, TrackerConfig(non_overlap_masks=True))
     tracker.start(frames[0], mask=masks[0])
     other = tracker.add(frames[0], box=[5, 5, 90, 90])
     for frame in frames[1:4]:
@@ -478,7 +479,8 @@ def test_the_loop_of_sam2s_documents_runs(video):
 
 def test_prompts_on_any_frame_backwards_and_for_several_objects(video):
     path, _, masks = video
-    predictor = VideoPredictor.from_pretrained(threads=1)
+    alone = TrackerConfig(non_overlap_masks=True)
+    predictor = VideoPredictor.from_pretrained(threads=1, config=alone)
     state = predictor.init_state(path)
     with pytest.raises(RuntimeError, match="no points, boxes or masks"):
         next(predictor.propagate_in_video(state))

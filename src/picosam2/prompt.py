@@ -24,6 +24,7 @@ OUTSIDE_LOGIT = -32.0
 REGION_KEEP = 0.125
 _BLOCK_PIXELS = 2**22
 _BLOCK_ROWS = 32
+_PASTED_ROWS = 64
 
 
 @dataclass(frozen=True)
@@ -261,12 +262,17 @@ def _paste_blocks(
             (crop.top, crop.left), parts, image_size, output_size, strict=True
         )
     )
-    wide = logits[parts] @ horizontal.T
-    count = max(1, _BLOCK_PIXELS // max(1, wide.shape[1]))
-    for start in range(0, len(vertical), count):
-        block = vertical[start : start + count]
+    index, weights = horizontal
+    wide = logits[parts] @ _matrix(index, weights, parts[1].stop - parts[1].start).T
+    index, weights = vertical
+    # A row of the output is of two or three rows of the crop: blocks that few of these decide.
+    count = max(1, min(_BLOCK_PIXELS // max(1, wide.shape[1]), _PASTED_ROWS))
+    for start in range(0, len(index), count):
+        block = slice(start, start + count)
+        low, high = int(index[block].min()), int(index[block].max()) + 1
         first = rows.start + start
-        yield slice(first, first + len(block)), columns, block @ wide
+        taps = _matrix(index[block] - low, weights[block], high - low)
+        yield slice(first, first + len(taps)), columns, taps @ wide[low:high]
 
 
 def _positive_window(logits: NDArray[np.float32], ring: int) -> tuple[slice, slice]:
@@ -281,8 +287,8 @@ def _positive_window(logits: NDArray[np.float32], ring: int) -> tuple[slice, sli
 
 def _inverse(
     low: float, side: float, scale: float, part: slice, outputs: int
-) -> tuple[slice, NDArray[np.float32]]:
-    """The outputs whose centres lie in [low, low + side), and their weights over a part of a crop.
+) -> tuple[slice, tuple[NDArray[np.int64], NDArray[np.float32]]]:
+    """The outputs whose centres lie in [low, low + side), and their taps of a part of a crop.
 
     ``scale`` is the size of an output pixel in image pixels.
     """
@@ -292,7 +298,7 @@ def _inverse(
     step = scale * inputs / side
     start = (first * scale - low) * inputs / side
     index, weights = _taps(start, step, max(0, last - first))
-    return slice(first, max(first, last)), _matrix(index.clip(0, inputs - 1), weights, inputs)
+    return slice(first, max(first, last)), (index.clip(0, inputs - 1), weights)
 
 
 def _taps(start: float, step: float, count: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:

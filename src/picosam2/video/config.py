@@ -14,6 +14,8 @@ class TrackerConfig:
         min_side: smallest crop, in pixels.
         correcting: share of the correcting network in the logits; the rest is the first look's.
         colours: what the colours seen before add to the logits (times a log-likelihood ratio).
+        rigid: what a mask that moved as one piece adds to the logits inside, and takes outside.
+        change: largest factor by which the mask's area changes from frame to frame.
         momentum: share of the last motion that is expected again.
         sure: predicted IoU from which the colours of a mask are learnt.
         learning: share of a frame in the colours that are remembered.
@@ -23,12 +25,16 @@ class TrackerConfig:
         searched: crops a frame in which a lost object is searched.
         found_score: predicted IoU from which a lost object may be found again.
         found_alike: the same of its colours.
+        non_overlap_masks: whether a pixel belongs to one object at most (SAM 2's name, and its
+            default).
     """
 
     margin: float = 1.6
     min_side: float = 24.0
     correcting: float = 0.85
     colours: float = 1.0
+    rigid: float = 8.0
+    change: float = 1.1
     momentum: float = 1.0
     sure: float = 0.7
     learning: float = 0.05
@@ -38,3 +44,4 @@ class TrackerConfig:
     searched: int = 6
     found_score: float = 0.5
     found_alike: float = 0.75
+    non_overlap_masks: bool = False

@@ -17,6 +17,12 @@ from picosam2.predictor.readings import Before, Extent, Reading
 from picosam2.prompt import CROP_SIZE, Crop, cut
 from picosam2.video.colours import Colours
 from picosam2.video.config import TrackerConfig
+from picosam2.video.motion import depth_in, follow_mask
+
+# A mask that shrank to less than this share of what was expected is let shrink: it may be hidden.
+HIDDEN = 0.5
+# Pixels of the crop from the edge of the expected mask at which its say is full.
+DEPTH = 4.0
 
 
 @dataclass(frozen=True)
@@ -26,12 +32,19 @@ class Look:
     Args:
         crop: of the frame.
         pixels: 96×96×3 uint8 RGB.
-        prior: 96×96×2 int8 for the correcting network; None where the first look is asked alone.
+        expected: 96×96 bool, where the object should be; None while it is searched.
+        trust: how far that is known from its motion, in 0..1.
     """
 
     crop: Crop
     pixels: NDArray[np.uint8]
-    prior: NDArray[np.int8] | None
+    expected: NDArray[np.bool_] | None = None
+    trust: float = 0.0
+
+    @property
+    def prior(self) -> NDArray[np.int8] | None:
+        """96×96×2 int8 for the correcting network; None where the first look is asked alone."""
+        return None if self.expected is None else make_prior(self.expected, [], CROP_SIZE)
 
 
 @dataclass(frozen=True)
@@ -69,22 +82,25 @@ class Follower:
         self._patience = Patience(config.lost_score, config.patience)
         self._motion = np.zeros(2)
         self._places = itertools.count()
+        self.last: Extent = (0.0, 0.0, float(frame.shape[1]), float(frame.shape[0]))
+        self.colours: Colours | None = None
         self.correct(frame, known, score)
 
     def correct(self, frame: NDArray[np.uint8], known: Before, score: float) -> None:
         """Take a mask that a person gave or corrected for what the object is."""
         self.before, self.score = known, score
+        self._seen: Look | None = None
         found = extent_of(known, self._size)
         if found is None:
-            self.last: Extent = (0.0, 0.0, float(self._size[1]), float(self._size[0]))
+            # Not here: it may come back, if it was seen before.
             self._patience.misses = self.config.patience
-            self.colours: Colours | None = None
             return
         self.last = found
         self._patience.find()
         crop = self._around(found, np.zeros(2))
         mask = mask_in(known, crop, self._size)
-        self.colours = Colours.of(cut(frame, crop), given_logits(mask))
+        self._seen = Look(crop, cut_quickly(frame, crop))
+        self.colours = Colours.of(self._seen.pixels, given_logits(mask))
 
     @property
     def state(self) -> State:
@@ -95,10 +111,9 @@ class Follower:
         """What to ask the networks about the next frame."""
         if self.state == "lost":
             crops = self._search()
-            return [Look(crop, cut(frame, crop), None) for crop in crops]
+            return [Look(crop, cut_quickly(frame, crop)) for crop in crops]
         crop = self._around(self.last, self.config.momentum * self._motion)
-        prior = make_prior(mask_in(self.before, crop, self._size), [], CROP_SIZE)
-        return [Look(crop, cut(frame, crop), prior)]
+        return [self._expect(crop, cut_quickly(frame, crop))]
 
     def take(self, looks: Sequence[Look], seen: Sequence[Seen]) -> Reading | None:
         """The mask of the frame; None while the object is lost.
@@ -109,7 +124,7 @@ class Follower:
         """
         readings = [self._read(look, said) for look, said in zip(looks, seen, strict=True)]
         if self.state == "lost":
-            return self._find(readings)
+            return self._find(looks, readings)
         ((reading, alike, colours),) = readings
         found = extent_of(reading, self._size)
         believed = reading.score if alike >= self.config.alike else 0.0
@@ -119,22 +134,32 @@ class Follower:
             self._motion[:] = 0
             return None
         if state == "found" and found is not None:
-            self._accept(reading, found, colours)
+            self._accept(looks[0], reading, found, colours)
         return reading
 
-    def _accept(self, reading: Reading, found: Extent, colours: Colours) -> None:
+    def _expect(self, crop: Crop, pixels: NDArray[np.uint8]) -> Look:
+        """What to look at, and where the object should be in it."""
+        if self._seen is not None:
+            mask = mask_in(self.before, self._seen.crop, self._size)
+            moved, trust = follow_mask(self._seen.pixels, mask, pixels)
+            if trust:
+                return Look(crop, pixels, moved, trust)
+        return Look(crop, pixels, mask_in(self.before, crop, self._size))
+
+    def _accept(self, look: Look, reading: Reading, found: Extent, colours: Colours) -> None:
         motion = _centre(found) - _centre(self.last)
         self._motion = (self._motion + motion) / 2
-        self.before, self.last = reading, found
+        self.before, self.last, self._seen = reading, found, look
         if reading.score >= self.config.sure and self.colours is not None:
             self.colours = self.colours.blend(colours, self.config.learning)
 
-    def _find(self, readings: list[tuple[Reading, float, Colours]]) -> Reading | None:
+    def _find(
+        self, looks: Sequence[Look], readings: list[tuple[Reading, float, Colours]]
+    ) -> Reading | None:
         """The object again, if it is in one of the crops."""
-        best = max(readings, key=lambda one: one[0].score * one[1], default=None)
-        if best is None:
-            return None
-        reading, alike, _ = best
+        look, (reading, alike, _) = max(
+            zip(looks, readings, strict=True), key=lambda both: both[1][0].score * both[1][1]
+        )
         found = extent_of(reading, self._size)
         if (
             found is None
@@ -145,7 +170,8 @@ class Follower:
             return None
         self._patience.find()
         self._motion[:] = 0
-        self.before, self.last, self.score = reading, found, reading.score
+        self.before, self.last, self._seen = reading, found, look
+        self.score = reading.score
         return reading
 
     def _read(self, look: Look, seen: Seen) -> tuple[Reading, float, Colours]:
@@ -156,11 +182,30 @@ class Follower:
             logits, score = logits + share * seen.corrected, score + share * seen.corrected_score
         if self.colours is not None:
             logits = logits + self.config.colours * self.colours.likelihood(look.pixels)
+        if look.expected is not None:
+            logits = self._expected(logits, look.expected, look.trust)
         logits = logits.astype(np.float32)
         reading = Reading(look.crop, logits, float(score) if (logits > 0).any() else 0.0)
         colours = Colours.of(look.pixels, logits)
-        alike = 1.0 if self.colours is None else self.colours.likeness(colours)
+        alike = 0.0 if self.colours is None else self.colours.likeness(colours)
         return reading, alike, colours
+
+    def _expected(
+        self, logits: NDArray[np.float32], expected: NDArray[np.bool_], trust: float
+    ) -> NDArray[np.float32]:
+        """Logits that do not stray from where the object should be, or from its area."""
+        if trust:
+            depth = np.clip(depth_in(expected) / DEPTH, -1, 1)
+            logits = logits + self.config.rigid * trust * depth
+        area, found = np.count_nonzero(expected), np.count_nonzero(logits > 0)
+        most, least = area * self.config.change, area / self.config.change
+        kept = most if found > most else least if least > found > least * HIDDEN else found
+        if kept == found or kept >= logits.size:
+            return logits
+        result: NDArray[np.float32] = (
+            logits - np.partition(logits, -int(kept) - 1, axis=None)[-int(kept) - 1]
+        )
+        return result
 
     def _side(self, found: Extent) -> float:
         x0, y0, x1, y1 = found
@@ -183,6 +228,36 @@ class Follower:
             row, column = divmod(index, columns)
             crops.append(Crop((column + 0.5) * width / columns, (row + 0.5) * height / rows, side))
         return crops
+
+
+def cut_quickly(frame: NDArray[np.uint8], crop: Crop) -> NDArray[np.uint8]:
+    """As :func:`picosam2.prompt.cut`, from every n-th pixel of every n-th row of a large crop.
+
+    Args:
+        frame: H×W×3 uint8 RGB.
+        crop: of it; two pixels a side at least are read for one of the result's.
+
+    Returns:
+        96×96×3 uint8.
+    """
+    step = int(crop.side / (2 * CROP_SIZE))
+    if step < 2:
+        return cut(frame, crop)
+    # A triangle reaches a pixel of the result, which is less than three steps, beyond the crop.
+    (x0, x1), (y0, y1) = (
+        (max(0, int(low) - 3 * step), max(0, int(low + crop.side) + 3 * step))
+        for low in (crop.left, crop.top)
+    )
+    seen = frame[y0 + step // 2 : y1 : step, x0 + step // 2 : x1 : step]
+    pixels = np.empty(seen.shape, np.uint8)
+    # One channel after the other: a copy of three bytes at a time takes twice as long.
+    for channel in range(seen.shape[2]):
+        pixels[..., channel] = seen[..., channel]
+    x, y = (
+        (centre - first - step // 2 - 0.5) / step + 0.5
+        for centre, first in ((crop.x, x0), (crop.y, y0))
+    )
+    return cut(pixels, Crop(x, y, crop.side / step))
 
 
 def _centre(found: Extent) -> NDArray[np.float64]:

@@ -22,7 +22,7 @@ from picosam2.predictor.sharing import ONE_BLAS_THREAD
 from picosam2.video.config import TrackerConfig
 from picosam2.video.follower import Follower
 from picosam2.video.frames import Frames, open_frames
-from picosam2.video.tracker import Tracker, draw_object_logits
+from picosam2.video.tracker import Tracker, draw_object_logits, draw_objects
 from picosam2.weights import CORRECTING_MODEL, DEFAULT_MODEL
 
 
@@ -35,6 +35,7 @@ class VideoState:
         prompts: of each object and frame, its masks as prompts made them.
         points: of each object and frame, the clicks (x, y in pixels) and labels so far.
         boxes: of each object and frame, its box.
+        bases: of each object and frame, the mask that its clicks correct, where there was one.
         masks: of each object and frame, the mask that was found.
         scores: of each object and frame, its predicted IoU in 0..1; 0 where it is lost.
     """
@@ -43,6 +44,7 @@ class VideoState:
     prompts: dict[int, dict[int, Rle]] = field(default_factory=dict)
     points: dict[tuple[int, int], list[tuple[float, float, int]]] = field(default_factory=dict)
     boxes: dict[tuple[int, int], list[float]] = field(default_factory=dict)
+    bases: dict[tuple[int, int], Rle] = field(default_factory=dict)
     masks: dict[int, dict[int, Rle]] = field(default_factory=dict)
     scores: dict[int, dict[int, float]] = field(default_factory=dict)
 
@@ -112,7 +114,8 @@ class VideoPredictor:
     ) -> tuple[int, list[int], NDArray[np.float32]]:
         """Say where an object is in a frame, by clicks, a box or both.
 
-        In a frame where the object was found already, clicks correct its mask there.
+        In a frame where the object was found already, or its mask was given, clicks correct that
+        mask; a box replaces it.
 
         Args:
             inference_state: of ``init_state``.
@@ -120,7 +123,8 @@ class VideoPredictor:
             obj_id: any number of yours.
             points: N×2, or 1×N×2: x and y.
             labels: N, or 1×N: 1 (on the object) or 0.
-            clear_old_points: False adds to the clicks that were given before in this frame.
+            clear_old_points: False adds to the clicks that were given before in this frame; True
+                begins again with what was known of it before these.
             normalize_coords: whether coordinates are pixels, as SAM 2 has it; else shares, 0..1.
             box: x0, y0, x1, y1.
 
@@ -140,30 +144,27 @@ class VideoPredictor:
         state, key = inference_state, (obj_id, frame_idx)
         height, width = state.frames.size
         scale = np.array([1.0, 1.0] if normalize_coords else [width, height])
-        given: list[tuple[float, float, int]] = []
-        if points is not None and np.size(points):
-            coords = np.asarray(points, np.float64).reshape(-1, 2) * scale
-            marks = np.asarray(labels).reshape(-1)
-            if len(coords) != len(marks):
-                raise InputError(f"{len(coords)} points need as many labels, not {len(marks)}")
-            given = [(float(x), float(y), int(m)) for (x, y), m in zip(coords, marks, strict=True)]
         earlier = [] if clear_old_points else state.points.get(key, [])
-        clicks = earlier + given
+        clicks = earlier + _read_clicks(points, labels, scale)
         corners = state.boxes.get(key) if box is None and not clear_old_points else None
         if box is not None:
+            if np.size(box) != 4:
+                raise InputError(f"box must be four numbers, not {np.size(box)}")
             corners = (np.asarray(box, np.float64).reshape(4) * np.tile(scale, 2)).tolist()
-        image = state.frames.read(frame_idx)
-        known = None
-        if corners is None and not earlier:
-            known = state.masks.get(obj_id, {}).get(frame_idx)
-        prompt: dict[str, Any] = {}
+        base = None if corners is not None else self._base(state, obj_id, frame_idx)
+        prompt: dict[str, Any] = {"box": corners}
         if clicks:
-            prompt = {"points": [c[:2] for c in clicks], "labels": [c[2] for c in clicks]}
-        mask = self._answer(image, prompt, corners, known)
+            prompt |= {"points": [c[:2] for c in clicks], "labels": [c[2] for c in clicks]}
+            prompt |= {"mask": None if base is None else decode_rle(base)}
+        image = state.frames.read(frame_idx)
+        known, _ = self.tracker.ask(image, **prompt)
+        (mask,) = draw_objects([known], state.frames.size)
+        self._forget_prompts(state, obj_id, frame_idx)
         state.points[key] = clicks
-        state.boxes.pop(key, None)
         if corners is not None:
             state.boxes[key] = corners
+        if base is not None:
+            state.bases[key] = base
         return self._take(state, frame_idx, obj_id, mask)
 
     def add_new_points(self, *args: Any, **kwargs: Any) -> tuple[int, list[int], Any]:
@@ -196,8 +197,7 @@ class VideoPredictor:
         height, width = state.frames.size
         picture = Image.fromarray(array.astype(bool).astype(np.uint8) * np.uint8(255))
         resized = np.asarray(picture.resize((width, height), Image.Resampling.BILINEAR)) > 127
-        state.points.pop((obj_id, frame_idx), None)
-        state.boxes.pop((obj_id, frame_idx), None)
+        self._forget_prompts(state, obj_id, frame_idx)
         return self._take(state, frame_idx, obj_id, resized)
 
     def propagate_in_video_preflight(self, inference_state: VideoState) -> None:
@@ -216,11 +216,15 @@ class VideoPredictor:
         max_frame_num_to_track: int | None = None,
         reverse: bool = False,
     ) -> Iterator[tuple[int, list[int], NDArray[np.float32]]]:
-        """Follow all objects from their prompts on, frame by frame.
+        """Follow all objects frame by frame, from their prompts or from what was found before.
+
+        An object that has no mask in the first frame goes on from its last one before it (reverse:
+        after it), as it is known from earlier calls; without any it begins with its next prompt.
 
         Args:
             inference_state: of ``init_state``, with prompts.
-            start_frame_idx: the first frame; the first one with a prompt when None.
+            start_frame_idx: the first frame; the first one with a prompt when None. Nothing comes
+                of one behind the last.
             max_frame_num_to_track: frames after the first one at most.
             reverse: backwards.
 
@@ -230,29 +234,35 @@ class VideoPredictor:
 
         Raises:
             RuntimeError: no prompt was given.
-            ValueError: a frame cannot be read.
+            ValueError: a frame cannot be read, or the first is below 0.
         """
         self.propagate_in_video_preflight(inference_state)
         state = inference_state
         count = len(state.frames)
         if start_frame_idx is None:
             start_frame_idx = min(number for found in state.prompts.values() for number in found)
-        if reverse and start_frame_idx == 0:
-            # As SAM 2 has it: there is nothing before.
+        if start_frame_idx < 0:
+            raise InputError(f"there is no frame {start_frame_idx}: they begin with 0")
+        if start_frame_idx >= count or (reverse and start_frame_idx == 0):
+            # As SAM 2 has it: there is nothing behind, or before.
             return
         most = count if max_frame_num_to_track is None else max_frame_num_to_track
-        followers: dict[int, Follower] = {}
+        followers = self._go_on(state, start_frame_idx, reverse)
         for number, image in state.frames.play(start_frame_idx, reverse):
             if abs(number - start_frame_idx) > most:
                 return
             with ONE_BLAS_THREAD:
                 readings = self._step(state, followers, number, image)
-                logits = draw_object_logits(list(readings.values()), state.frames.size)
-            for name, values in zip(readings, logits, strict=True):
-                state.masks.setdefault(name, {})[number] = encode_mask(values > 0)
-                score = followers[name].score if readings[name] is not None else 0.0
-                state.scores.setdefault(name, {})[number] = score
-            yield number, state.obj_ids, logits[:, None]
+                said = [number in state.prompts[name] for name in readings]
+                alone = said if self.tracker.config.non_overlap_masks else None
+                logits = draw_object_logits(list(readings.values()), state.frames.size, alone)
+            for (name, reading), values in zip(readings.items(), logits, strict=True):
+                # What is known of an object that is not followed yet stays.
+                if name in followers:
+                    state.masks.setdefault(name, {})[number] = encode_mask(values > 0)
+                    score = followers[name].score if reading is not None else 0.0
+                    state.scores.setdefault(name, {})[number] = score
+            yield number, list(readings), logits[:, None]
 
     def clear_all_prompts_in_frame(
         self,
@@ -269,8 +279,7 @@ class VideoPredictor:
         state = inference_state
         for kept in (state.prompts, state.masks, state.scores):
             kept.get(obj_id, {}).pop(frame_idx, None)
-        state.points.pop((obj_id, frame_idx), None)
-        state.boxes.pop((obj_id, frame_idx), None)
+        self._forget_prompts(state, obj_id, frame_idx)
         return self._output(state, frame_idx) if need_output else None
 
     def remove_object(
@@ -302,29 +311,42 @@ class VideoPredictor:
         numbers = sorted(state.prompts.pop(obj_id))
         state.masks.pop(obj_id, None)
         state.scores.pop(obj_id, None)
-        for kept in (state.points, state.boxes):
-            for key in [key for key in kept if key[0] == obj_id]:
-                del kept[key]  # type: ignore[attr-defined]
-        frames = [(number, self._output(state, number)[2]) for number in numbers]
-        return state.obj_ids, frames if need_output and state.obj_ids else []
+        for _, number in [key for key in state.points | state.boxes if key[0] == obj_id]:
+            self._forget_prompts(state, obj_id, number)
+        shown = numbers if need_output and state.obj_ids else []
+        return state.obj_ids, [(number, self._output(state, number)[2]) for number in shown]
 
     def reset_state(self, inference_state: VideoState) -> None:
         """Forget all objects and prompts."""
-        for kept in ("prompts", "points", "boxes", "masks", "scores"):
+        for kept in ("prompts", "points", "boxes", "bases", "masks", "scores"):
             getattr(inference_state, kept).clear()
 
-    def _answer(
-        self,
-        image: NDArray[np.uint8],
-        prompt: dict[str, Any],
-        corners: list[float] | None,
-        known: Rle | None,
-    ) -> NDArray[np.bool_]:
-        """The mask that a prompt says, corrected from the one that is known."""
-        mask = decode_rle(known) if known is not None and prompt else None
-        if mask is not None and not mask.any():
-            mask = None
-        return self.tracker.start(image, **prompt, box=corners, mask=mask).mask
+    def _base(self, state: VideoState, obj_id: int, frame_idx: int) -> Rle | None:
+        """The mask that clicks in a frame correct; None where they begin from nothing."""
+        key = obj_id, frame_idx
+        if key in state.points or key in state.boxes:
+            return state.bases.get(key)
+        return _found(state, obj_id, frame_idx)
+
+    def _forget_prompts(self, state: VideoState, obj_id: int, frame_idx: int) -> None:
+        state.points.pop((obj_id, frame_idx), None)
+        state.boxes.pop((obj_id, frame_idx), None)
+        state.bases.pop((obj_id, frame_idx), None)
+
+    def _go_on(self, state: VideoState, start: int, reverse: bool) -> dict[int, Follower]:
+        """Followers of the objects that were found before the first frame, and not in it."""
+        followers = {}
+        for name, prompts in state.prompts.items():
+            if start in prompts or _found(state, name, start) is not None:
+                continue
+            passed = [n for n in state.masks[name] if (n > start if reverse else n < start)]
+            for number in sorted(passed, key=lambda n: abs(n - start)):
+                if (rle := _found(state, name, number)) is not None:
+                    known, image = GivenMask(decode_rle(rle)), state.frames.read(number)
+                    score = state.scores.get(name, {}).get(number, 1.0)
+                    followers[name] = Follower(image, known, score, self.tracker.config)
+                    break
+        return followers
 
     def _take(
         self, state: VideoState, frame_idx: int, obj_id: int, mask: NDArray[np.bool_]
@@ -338,11 +360,11 @@ class VideoPredictor:
         self, state: VideoState, frame_idx: int
     ) -> tuple[int, list[int], NDArray[np.float32]]:
         """What is known of a frame."""
-        masks = []
-        for name in state.obj_ids:
-            rle = state.masks.get(name, {}).get(frame_idx)
-            masks.append(np.zeros(state.frames.size, bool) if rle is None else decode_rle(rle))
-        return frame_idx, state.obj_ids, given_logits(np.stack(masks)[:, None])
+        masks = np.zeros((len(state.obj_ids), 1, *state.frames.size), bool)
+        for row, name in enumerate(state.obj_ids):
+            if (rle := state.masks.get(name, {}).get(frame_idx)) is not None:
+                masks[row, 0] = decode_rle(rle)
+        return frame_idx, state.obj_ids, given_logits(masks)
 
     def _step(
         self,
@@ -352,15 +374,44 @@ class VideoPredictor:
         image: NDArray[np.uint8],
     ) -> dict[int, Before | None]:
         """One frame of all objects."""
+        for name in followers.keys() - state.prompts.keys():
+            # Removed meanwhile.
+            del followers[name]
         readings: dict[int, Before | None] = dict.fromkeys(state.obj_ids)
         readings |= self.tracker.step(followers, image)
         for name, prompts in state.prompts.items():
-            if number not in prompts:
+            rle = prompts.get(number)
+            if name not in followers and rle is None:
+                rle = _found(state, name, number)
+            if rle is None:
                 continue
-            mask = GivenMask(decode_rle(prompts[number]))
+            mask = GivenMask(decode_rle(rle))
             readings[name] = mask
             if name in followers:
                 followers[name].correct(image, mask, 1.0)
             else:
-                followers[name] = Follower(image, mask, 1.0, self.tracker.config)
+                score = state.scores.get(name, {}).get(number, 1.0)
+                followers[name] = Follower(image, mask, score, self.tracker.config)
         return readings
+
+
+def _found(state: VideoState, name: int, number: int) -> Rle | None:
+    """An object's mask in a frame; None where there is none, or it is lost."""
+    rle = state.masks.get(name, {}).get(number)
+    return rle if rle is not None and decode_rle(rle).any() else None
+
+
+def _read_clicks(
+    points: ArrayLike | None, labels: ArrayLike | None, scale: NDArray[np.float64]
+) -> list[tuple[float, float, int]]:
+    """Clicks in pixels, with their labels."""
+    if points is None or not np.size(points):
+        return []
+    coords, marks = np.asarray(points, np.float64), np.asarray(labels).reshape(-1)
+    if coords.shape[-1] != 2:
+        raise InputError(f"points must be N×2, not {'×'.join(map(str, coords.shape))}")
+    coords = coords.reshape(-1, 2) * scale
+    if len(coords) != len(marks):
+        raise InputError(f"{len(coords)} points need as many labels, not {len(marks)}")
+    # Not int yet: 1.7 is to be refused, with what else is no label.
+    return [(float(x), float(y), mark.item()) for (x, y), mark in zip(coords, marks, strict=True)]

@@ -18,12 +18,16 @@ from picosam2.data.schema import Rle
 from picosam2.errors import InputError
 from picosam2.levels import Range
 from picosam2.predictor import Predictor
+from picosam2.video.config import TrackerConfig
 from picosam2.video.frames import Frames, import_av, open_frames
 from picosam2.video.newest import Newest
 from picosam2.video.predictor import VideoPredictor, VideoState
 from picosam2.video.prompts import VideoPrompt, read_object_masks
 from picosam2.video.tracker import TrackedFrame, Tracker
 from picosam2.video.writing import write_coco, write_cutout, write_masks, write_overlay
+
+# As the numbered masks of DAVIS have it.
+ONE_A_PIXEL = TrackerConfig(non_overlap_masks=True)
 
 
 @dataclass(frozen=True)
@@ -99,7 +103,7 @@ def track_video(
         InputError: the video, a prompt or an output is bad.
     """
     frames = open_frames(video, value_range)
-    predictor = VideoPredictor.from_pretrained(**tools)
+    predictor = VideoPredictor.from_pretrained(**tools, config=ONE_A_PIXEL)
     state = VideoState(frames)
     for prompt in prompts:
         _say_what(predictor, state, prompt)
@@ -228,7 +232,7 @@ def track_camera(
     with container:
         pictures = (frame.to_ndarray(format="rgb24") for frame in container.decode(video=0))
         predictor = Predictor.from_pretrained(**tools)
-        return follow_live(pictures, Tracker(predictor), prompts, outputs, limit)
+        return follow_live(pictures, Tracker(predictor, ONE_A_PIXEL), prompts, outputs, limit)
 
 
 def follow_live(

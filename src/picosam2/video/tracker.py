@@ -22,7 +22,13 @@ from picosam2.predictor.sharing import ONE_BLAS_THREAD
 from picosam2.prompt import OUTSIDE_LOGIT
 from picosam2.video.config import TrackerConfig
 from picosam2.video.follower import Follower, Look, Seen
+from picosam2.video.motion import import_cv2
 from picosam2.weights import CORRECTING_MODEL, DEFAULT_MODEL
+
+# The id of the object that a tracker was started with.
+STARTED = 1
+# More than any logit: what was said about a frame goes before what was found.
+SAID = 1000.0
 
 
 @dataclass(frozen=True)
@@ -71,9 +77,9 @@ class TrackedFrame:
 
     @property
     def _first(self) -> Tracked:
-        if not self.objects:
-            raise InputError("no object is followed")
-        return next(iter(self.objects.values()))
+        if STARTED not in self.objects:
+            raise InputError("the object that was started with is not followed: ask objects")
+        return self.objects[STARTED]
 
 
 class Tracker:
@@ -89,10 +95,14 @@ class Tracker:
             raise InputError(
                 "following needs a correcting network: Tracker.from_pretrained has one"
             )
+        # Asked for now, and not at the second frame.
+        import_cv2()
         self.predictor = predictor
         self.config = config or TrackerConfig()
         self._followers: dict[int, Follower] = {}
         self._readings: dict[int, Before | None] = {}
+        # Whose masks in this frame a prompt made.
+        self._said: set[int] = set()
         self._size: tuple[int, int] | None = None
         self._number = 0
         self._ids = 0
@@ -136,10 +146,14 @@ class Tracker:
         Raises:
             ValueError: as ``Predictor.predict``.
         """
-        self._followers, self._readings, self._size = {}, {}, None
+        pixels = _pixels(frame)
+        # What was followed before goes on where the prompt is refused.
+        known, score = self.ask(pixels, points, labels, box, mask)
+        self._followers, self._readings = {}, {}
+        self._said.clear()
+        self._size = pixels.shape[0], pixels.shape[1]
         self._number = self._ids = 0
-        pixels = self._check(frame)
-        self.add(pixels, points, labels, box, mask)
+        self._follow(pixels, known, score)
         return self.answer()
 
     def add(
@@ -159,11 +173,7 @@ class Tracker:
             ValueError: as ``Predictor.predict``.
         """
         pixels = self._check(frame)
-        known, score = self._prompted(pixels, points, labels, box, mask)
-        self._ids += 1
-        self._followers[self._ids] = Follower(pixels, known, score, self.config)
-        self._readings[self._ids] = known
-        return self._ids
+        return self._follow(pixels, *self.ask(pixels, points, labels, box, mask))
 
     def correct(
         self,
@@ -186,9 +196,10 @@ class Tracker:
         before = self._readings[object_id]
         if points is not None and box is None and mask is None and before is not None:
             (mask,) = draw_objects([before], (pixels.shape[0], pixels.shape[1]))
-        known, score = self._prompted(pixels, points, labels, box, mask)
+        known, score = self.ask(pixels, points, labels, box, mask)
         self._followers[object_id].correct(pixels, known, score)
         self._readings[object_id] = known
+        self._said.add(object_id)
         return self.answer()
 
     def remove(self, object_id: int) -> None:
@@ -215,9 +226,46 @@ class Tracker:
             raise RuntimeError("call start before update")
         pixels = self._check(frame)
         self._number += 1
+        self._said.clear()
         with ONE_BLAS_THREAD:
             self._readings |= self.step(self._followers, pixels)
             return self.answer(time)
+
+    def ask(
+        self,
+        pixels: NDArray[np.uint8],
+        points: ArrayLike | None = None,
+        labels: ArrayLike | None = None,
+        box: ArrayLike | None = None,
+        mask: ArrayLike | None = None,
+    ) -> tuple[Before, float]:
+        """The mask that one object's prompts say, and its predicted IoU; a mask is taken as it is.
+
+        Nothing is kept of it.
+
+        Args:
+            pixels: H×W×3 uint8.
+            points: as of ``start``, as all the others.
+            labels: of the points.
+            box: x0, y0, x1, y1 in pixels.
+            mask: H×W bool.
+
+        Raises:
+            ValueError: as ``Predictor.predict``.
+        """
+        prompts = read_prompts(points, labels, box, mask, True, pixels.shape[:2])
+        if len(prompts) != 1:
+            raise InputError("give the prompts of one object: call add for each of several")
+        (prompt,) = prompts
+        if isinstance(prompt.first, GivenMask) and prompt.first.is_final and not prompt.clicks:
+            return prompt.first, 1.0
+        predictor = self.predictor
+        asking = Asking(
+            predictor.runtime, predictor.corrector, predictor.config, predictor.scores, pixels, {}
+        )
+        with ONE_BLAS_THREAD:
+            ((reading, *_),) = asking.answer([prompt], 1)
+        return reading, reading.score
 
     def step(
         self, followers: Mapping[int, Follower], pixels: NDArray[np.uint8]
@@ -236,12 +284,10 @@ class Tracker:
         }
 
     def _check(self, frame: NDArray[Any]) -> NDArray[np.uint8]:
-        if not isinstance(frame, np.ndarray):
-            raise InputError(f"a frame must be an array, not {type(frame).__name__}")
-        pixels = array_to_rgb(frame)
+        pixels = _pixels(frame)
         size = pixels.shape[0], pixels.shape[1]
         if self._size is None:
-            self._size = size
+            raise RuntimeError("call start first")
         if size != self._size:
             height, width = self._size
             raise InputError(
@@ -249,34 +295,18 @@ class Tracker:
             )
         return pixels
 
+    def _follow(self, pixels: NDArray[np.uint8], known: Before, score: float) -> int:
+        self._ids += 1
+        self._followers[self._ids] = Follower(pixels, known, score, self.config)
+        self._readings[self._ids] = known
+        self._said.add(self._ids)
+        return self._ids
+
     def _known_id(self, object_id: int) -> None:
         if object_id not in self._followers:
             raise InputError(
                 f"there is no object {object_id}: {list(self._followers)} are followed"
             )
-
-    def _prompted(
-        self,
-        pixels: NDArray[np.uint8],
-        points: ArrayLike | None,
-        labels: ArrayLike | None,
-        box: ArrayLike | None,
-        mask: ArrayLike | None,
-    ) -> tuple[Before, float]:
-        """The mask that a prompt says, and its predicted IoU; a mask is taken as it is."""
-        prompts = read_prompts(points, labels, box, mask, True, pixels.shape[:2])
-        if len(prompts) != 1:
-            raise InputError("give the prompts of one object: call add for each of several")
-        (prompt,) = prompts
-        if isinstance(prompt.first, GivenMask) and prompt.first.is_final and not prompt.clicks:
-            return prompt.first, 1.0
-        predictor = self.predictor
-        asking = Asking(
-            predictor.runtime, predictor.corrector, predictor.config, predictor.scores, pixels, {}
-        )
-        with ONE_BLAS_THREAD:
-            ((reading, *_),) = asking.answer([prompt], 1)
-        return reading, reading.score
 
     def _look(self, looks: Sequence[Look]) -> list[Seen]:
         """What the networks say, asked in one batch each."""
@@ -310,7 +340,9 @@ class Tracker:
         """
         if self._size is None:
             raise RuntimeError("call start first")
-        masks = draw_objects(list(self._readings.values()), self._size)
+        said = [name in self._said for name in self._readings]
+        alone = said if self.config.non_overlap_masks else None
+        masks = draw_objects(list(self._readings.values()), self._size, alone)
         objects = {
             name: Tracked(mask, follower.score if mask.any() else 0.0, follower.state)
             for (name, follower), mask in zip(self._followers.items(), masks, strict=True)
@@ -319,16 +351,13 @@ class Tracker:
 
 
 def draw_objects(
-    readings: Sequence[Before | None], size: tuple[int, int]
+    readings: Sequence[Before | None],
+    size: tuple[int, int],
+    said: Sequence[bool] | None = None,
 ) -> list[NDArray[np.bool_]]:
-    """The masks of several objects, H×W bool each, as ``draw_object_logits`` says.
-
-    Args:
-        readings: of each object; None where it is lost.
-        size: H, W of the frame in pixels.
-    """
-    if sum(reading is not None for reading in readings) > 1:
-        return list(draw_object_logits(readings, size) > 0)
+    """The masks of several objects, H×W bool each; the arguments are ``draw_object_logits``'s."""
+    if said is not None and sum(reading is not None for reading in readings) > 1:
+        return list(draw_object_logits(readings, size, said) > 0)
     masks = []
     for reading in readings:
         mask = np.zeros(size, bool)
@@ -339,23 +368,39 @@ def draw_objects(
 
 
 def draw_object_logits(
-    readings: Sequence[Before | None], size: tuple[int, int]
+    readings: Sequence[Before | None],
+    size: tuple[int, int],
+    said: Sequence[bool] | None = None,
 ) -> NDArray[np.float32]:
-    """Logits of several objects: a pixel belongs to the one that is surest of it.
+    """Logits of several objects.
 
     Args:
         readings: of each object; None where it is lost.
         size: H, W of the frame in pixels.
+        said: which of them a prompt in this frame made. A pixel then belongs to one object: to what
+            was said before what was found, to the one that is surest of it, of equals to the later
+            one. None: masks may overlap.
 
     Returns:
-        N×H×W float32, above 0 for one object at most.
+        N×H×W float32; with ``said`` above 0 for one object at most.
     """
     logits = np.full((len(readings), *size), OUTSIDE_LOGIT, np.float32)
     for row, reading in enumerate(readings):
         if reading is not None:
             draw_logits(reading, size, logits[row])
-    if len(readings) > 1:
-        best = logits.argmax(axis=0)
-        for row, values in enumerate(logits):
-            np.negative(values, where=(values > 0) & (best != row), out=values)
+    if said is None or len(readings) < 2:
+        return logits
+    best, most = np.zeros(size, np.intp), np.full(size, -np.inf, np.float32)
+    for row, values in enumerate(logits):
+        claim = np.where(values > 0, values + np.float32(SAID * said[row]), values)
+        best[claim >= most] = row
+        np.maximum(most, claim, out=most)
+    for row, values in enumerate(logits):
+        np.negative(values, where=(values > 0) & (best != row), out=values)
     return logits
+
+
+def _pixels(frame: NDArray[Any]) -> NDArray[np.uint8]:
+    if not isinstance(frame, np.ndarray):
+        raise InputError(f"a frame must be an array, not {type(frame).__name__}")
+    return array_to_rgb(frame)
