@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from picosam2 import Predictor, Tracker
+from picosam2 import Predictor, Tracker, TrackerConfig
 from picosam2.automatic import AutomaticMaskGenerator
 from picosam2.examples import EXAMPLES
 from picosam2.images import load_image
@@ -235,7 +235,8 @@ def followed(predictor: Predictor, blob: Blob) -> dict[str, Any]:
     image = load_image(EXAMPLES / "images" / "astronaut.jpg")
     views = [image[20 + 2 * i : 240 + 2 * i, 80 + 6 * i : 380 + 6 * i] for i in range(12)]
     views[5:9] = [np.full_like(views[0], 90)] * 4
-    tracker = Tracker(own)
+    # The page estimates no motion, and a pixel is of one object.
+    tracker = Tracker(own, TrackerConfig(rigid=0.0, non_overlap_masks=True))
     steps = []
     for number, frame in enumerate(views):
         asked: dict[str, Any] = {"frame": blob.put(frame)}

@@ -139,7 +139,7 @@ class Follower:
 
     def _expect(self, crop: Crop, pixels: NDArray[np.uint8]) -> Look:
         """What to look at, and where the object should be in it."""
-        if self._seen is not None:
+        if self.config.rigid and self._seen is not None:
             mask = mask_in(self.before, self._seen.crop, self._size)
             moved, trust = follow_mask(self._seen.pixels, mask, pixels)
             if trust:

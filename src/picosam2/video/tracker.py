@@ -95,10 +95,11 @@ class Tracker:
             raise InputError(
                 "following needs a correcting network: Tracker.from_pretrained has one"
             )
-        # Asked for now, and not at the second frame.
-        import_cv2()
         self.predictor = predictor
         self.config = config or TrackerConfig()
+        if self.config.rigid:
+            # Asked for now, and not at the second frame.
+            import_cv2()
         self._followers: dict[int, Follower] = {}
         self._readings: dict[int, Before | None] = {}
         # Whose masks in this frame a prompt made.

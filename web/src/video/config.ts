@@ -1,4 +1,7 @@
-/** How an object is followed; the figures are those of `picosam2/video/config.py`. */
+/**
+ * How an object is followed; the figures are those of `picosam2/video/config.py`, with `rigid` 0:
+ * there is no OpenCV here to estimate motion with.
+ */
 export const CONFIG = {
   /** Side of the crop, as a multiple of the longer side of the last mask. */
   margin: 1.6,
@@ -8,6 +11,8 @@ export const CONFIG = {
   correcting: 0.85,
   /** What the colours seen before add to the logits. */
   colours: 1,
+  /** Largest factor by which the mask's area changes from frame to frame. */
+  change: 1.1,
   /** Share of the last motion that is expected again. */
   momentum: 1,
   /** Predicted IoU from which the colours of a mask are learnt. */

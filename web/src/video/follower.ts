@@ -1,6 +1,5 @@
 /** One object from frame to frame: a port of `picosam2/video/follower.py`. */
 import { type Before, extentOf, maskIn } from "../predictor/corrections";
-import { makePrior } from "../predictor/prior";
 import { type Corners, type Crop, type Pixels, type Size, cut } from "../predictor/prompt";
 import { type Reading, extent, some } from "../predictor/readings";
 import { Colours } from "./colours";
@@ -9,14 +8,16 @@ import { Patience, type State } from "./patience";
 
 /** Logits of a mask that is known without them. */
 export const GIVEN_LOGIT = 8;
+/** A mask that shrank to less than this share of what was expected may be hidden. */
+const HIDDEN = 0.5;
 
 /** A crop that the networks are asked about. */
 export interface Look {
   readonly crop: Crop;
   /** 3 planes of 96×96. */
   readonly pixels: Uint8Array;
-  /** For the correcting network; null where the first look is asked alone. */
-  readonly prior: Int8Array | null;
+  /** Where the object should be; null while it is searched, and the first look is asked alone. */
+  readonly expected: Uint8Array | null;
 }
 
 /** What the networks said about a look. */
@@ -41,7 +42,7 @@ export class Follower {
   /** Predicted IoU of the last frame's mask. */
   score = 0;
   private before!: Before;
-  private last!: Corners;
+  private last: Corners;
   private colours: Colours | null = null;
   private motion: Point = [0, 0];
   private places = 0;
@@ -50,6 +51,7 @@ export class Follower {
 
   constructor(frame: Pixels, known: Before, score: number) {
     this.size = { width: frame.width, height: frame.height };
+    this.last = [0, 0, frame.width, frame.height];
     this.correct(frame, known, score);
   }
 
@@ -59,9 +61,8 @@ export class Follower {
     this.score = score;
     const found = extentOf(known);
     if (!found) {
-      this.last = [0, 0, this.size.width, this.size.height];
+      // Not here: it may come back, if it was seen before.
       this.patience.lose();
-      this.colours = null;
       return;
     }
     this.last = found;
@@ -79,12 +80,12 @@ export class Follower {
   /** What to ask the networks about the next frame. */
   looks(frame: Pixels): Look[] {
     if (this.state === "lost") {
-      return this.search().map((crop) => ({ crop, pixels: cut(frame, crop), prior: null }));
+      return this.search().map((crop) => ({ crop, pixels: cut(frame, crop), expected: null }));
     }
     const [x, y] = this.motion;
     const crop = around(this.last, [CONFIG.momentum * x, CONFIG.momentum * y]);
-    const prior = makePrior(maskIn(this.before, crop, this.size), []);
-    return [{ crop, pixels: cut(frame, crop), prior }];
+    const expected = maskIn(this.before, crop, this.size);
+    return [{ crop, pixels: cut(frame, crop), expected }];
   }
 
   /** The mask of the frame, of what was asked and what came of it; null while it is lost. */
@@ -133,18 +134,19 @@ export class Follower {
     return reading;
   }
 
-  private read({ crop, pixels }: Look, seen: Seen): Read {
+  private read({ crop, pixels, expected }: Look, seen: Seen): Read {
     const share = seen.corrected ? CONFIG.correcting : 0;
     const likely = this.colours?.likelihood(pixels);
-    const logits = seen.logits.map((value, cell) => {
+    const mixture = seen.logits.map((value, cell) => {
       const mixed = (1 - share) * value + share * (seen.corrected?.logits[cell] ?? 0);
       return mixed + CONFIG.colours * (likely?.[cell] ?? 0);
     });
+    const logits = expected ? ofArea(mixture, expected) : mixture;
     const score = (1 - share) * seen.score + share * (seen.corrected?.score ?? 0);
     const sure = some(logits) ? score : 0;
     const reading = { crop, logits, score: sure, bounds: null, clicks: [], merge: null };
     const colours = Colours.of(pixels, logits);
-    return { reading, alike: this.colours?.likeness(colours) ?? 1, colours };
+    return { reading, alike: this.colours?.likeness(colours) ?? 0, colours };
   }
 
   /** Where it was last, and a few of the places around it and in the frame, in turns. */
@@ -169,6 +171,18 @@ export class Follower {
     }
     return crops;
   }
+}
+
+/** Logits whose positive area is about what is expected, or much smaller. */
+function ofArea(logits: Float32Array, expected: Uint8Array): Float32Array {
+  const area = expected.reduce((sum, on) => sum + on, 0);
+  const found = logits.reduce((sum, value) => sum + Number(value > 0), 0);
+  const [most, least] = [area * CONFIG.change, area / CONFIG.change];
+  const small = found < least && found > least * HIDDEN;
+  const kept = Math.floor(found > most ? most : small ? least : found);
+  if (kept === found || kept >= logits.length) return logits;
+  const level = logits.toSorted()[logits.length - kept - 1]!;
+  return logits.map((value) => value - level);
 }
 
 function sideOf([x0, y0, x1, y1]: Corners): number {

@@ -4,6 +4,7 @@ import { drawMask } from "../predictor/drawing";
 import type { First } from "../predictor/looks";
 import { type Patch, EMPTY, trim } from "../predictor/patches";
 import { type Networks, Predictor } from "../predictor/predictor";
+import { makePrior } from "../predictor/prior";
 import { type Pixels, type Size, paste } from "../predictor/prompt";
 import type { Click } from "../predictor/readings";
 import type { ScoreModels } from "../predictor/scores";
@@ -24,7 +25,12 @@ interface Followed {
   readonly follower: Follower;
   /** What was seen in the last frame; null where the object is lost. */
   reading: Before | null;
+  /** Whether a prompt in that frame made it. */
+  said: boolean;
 }
+
+/** More than any logit: what was said about a frame goes before what was found. */
+const SAID = 1000;
 
 /** Follows any number of objects through frames of one size that come one by one. */
 export class Tracker {
@@ -45,7 +51,7 @@ export class Tracker {
     const [reading] = await new Predictor(this.networks, this.scores, frame).look(first, 1);
     if (!reading || !drawMask(reading, frame).width) return null;
     const follower = new Follower(frame, reading, reading.score);
-    this.objects.set(++this.ids, { follower, reading });
+    this.objects.set(++this.ids, { follower, reading, said: true });
     return this.ids;
   }
 
@@ -58,13 +64,14 @@ export class Tracker {
     const object = this.objects.get(id);
     if (!object) return;
     const predictor = new Predictor(this.networks, this.scores, frame);
-    const mask = object.reading ? this.draw([object.reading], frame)[0]! : EMPTY;
+    const mask = object.reading ? maskOf(object.reading, frame) : EMPTY;
     if (!mask.width && !click.positive) throw new Error("it is lost: click on it first");
     const [reading] = mask.width
       ? await predictor.correct({ mask }, [click], null, 1)
       : await predictor.look({ click }, 1);
     if (!reading) return;
     object.reading = reading;
+    object.said = true;
     object.follower.correct(frame, reading, reading.score);
   }
 
@@ -80,13 +87,13 @@ export class Tracker {
     const seen = await this.look(looks.flat());
     objects.forEach((object, i) => {
       object.reading = object.follower.take(looks[i]!, seen.splice(0, looks[i]!.length));
+      object.said = false;
     });
   }
 
   /** What is known of the frame of the last call. */
   answer(size: Size): Tracked[] {
-    const readings = [...this.objects.values()].map(({ reading }) => reading);
-    const masks = this.draw(readings, size);
+    const masks = draw([...this.objects.values()], size);
     return [...this.objects].map(([id, { follower }], i) => {
       const mask = masks[i]!;
       return { id, mask, score: mask.width ? follower.score : 0, state: follower.state };
@@ -97,7 +104,9 @@ export class Tracker {
   private async look(looks: readonly Look[]): Promise<Seen[]> {
     if (!looks.length) return [];
     const first = await this.networks.first(looks.map(({ pixels }) => pixels));
-    const told = looks.flatMap(({ pixels, prior }) => (prior ? [{ pixels, prior }] : []));
+    const told = looks.flatMap(({ pixels, expected }) =>
+      expected ? [{ pixels, prior: makePrior(expected, []) }] : [],
+    );
     const corrected = told.length
       ? await this.networks.correcting(
           told.map(({ pixels }) => pixels),
@@ -107,26 +116,26 @@ export class Tracker {
     return first.map(({ logits, score }, i) => ({
       logits,
       score,
-      corrected: looks[i]!.prior ? corrected.shift()! : null,
+      corrected: looks[i]!.expected ? corrected.shift()! : null,
     }));
   }
+}
 
-  /** The masks of several objects: a pixel belongs to the one that is surest of it. */
-  private draw(readings: readonly (Before | null)[], size: Size): Patch[] {
-    const masks = readings.map((reading) => (reading ? maskOf(reading, size) : EMPTY));
-    if (masks.filter(({ width }) => width).length < 2) return masks;
-    const surest = new Float32Array(size.width * size.height);
-    const owners = new Uint8Array(surest.length);
-    masks.forEach((mask, i) => claim(readings[i]!, mask, size, i + 1, surest, owners));
-    return masks.map((mask, i) => {
-      const data = mask.data.map((on, cell) => {
-        const row = Math.floor(cell / mask.width);
-        const pixel = (mask.y + row) * size.width + mask.x + cell - row * mask.width;
-        return on && owners[pixel] === i + 1 ? 1 : 0;
-      });
-      return trim({ ...mask, data });
+/** The masks of several objects: a pixel belongs to what was said, then to the surest of it. */
+function draw(objects: readonly Followed[], size: Size): Patch[] {
+  const masks = objects.map(({ reading }) => (reading ? maskOf(reading, size) : EMPTY));
+  if (masks.filter(({ width }) => width).length < 2) return masks;
+  const surest = new Float32Array(size.width * size.height);
+  const owners = new Uint8Array(surest.length);
+  masks.forEach((mask, i) => claim(objects[i]!, mask, size, i + 1, surest, owners));
+  return masks.map((mask, i) => {
+    const data = mask.data.map((on, cell) => {
+      const row = Math.floor(cell / mask.width);
+      const pixel = (mask.y + row) * size.width + mask.x + cell - row * mask.width;
+      return on && owners[pixel] === i + 1 ? 1 : 0;
     });
-  }
+    return trim({ ...mask, data });
+  });
 }
 
 function maskOf(reading: Before, size: Size): Patch {
@@ -135,7 +144,7 @@ function maskOf(reading: Before, size: Size): Patch {
 
 /** Take the pixels of a mask of which no other object was surer. */
 function claim(
-  reading: Before | null,
+  { reading, said }: Followed,
   mask: Patch,
   size: Size,
   owner: number,
@@ -155,8 +164,10 @@ function claim(
   mask.data.forEach((on, cell) => {
     const row = Math.floor(cell / mask.width);
     const pixel = (mask.y + row) * size.width + mask.x + cell - row * mask.width;
-    if (!on || logits[cell]! <= surest[pixel]!) return;
-    surest[pixel] = logits[cell]!;
+    // Of equals, the later one.
+    const claimed = logits[cell]! + (said ? SAID : 0);
+    if (!on || claimed < surest[pixel]!) return;
+    surest[pixel] = claimed;
     owners[pixel] = owner;
   });
 }
