@@ -18,6 +18,7 @@ from pycocotools import mask as coco_mask
 from test_cli import assert_refused, run
 
 from picosam2 import InputError, Predictor
+from picosam2.camera.replay import play
 from picosam2.data.rle import encode_mask, rle_json
 from picosam2.evaluation.davis import boundary_f
 from picosam2.evaluation.video import make_prompt, measure_videos
@@ -57,17 +58,18 @@ def pan(cup, count: int = COUNT):
 
 
 def write_video(path: Path, frames, rate: int = 10, times=None, sound: bool = False, gop: int = 4):
+    base = Fraction(1, rate if times is None else 1000)
     with av.open(str(path), "w") as out:
         stream = out.add_stream("libx264", rate=rate)
         stream.height, stream.width = frames[0].shape[:2]
         stream.pix_fmt = "yuv420p"
         stream.options = {"crf": "12", "g": str(gop)}
-        stream.codec_context.time_base = Fraction(1, 1000)
+        stream.codec_context.time_base = base
         audio = out.add_stream("aac", rate=44100, layout="mono") if sound else None
         for number, pixels in enumerate(frames):
             frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
-            frame.pts = round(1000 * (number / rate if times is None else times[number]))
-            frame.time_base = Fraction(1, 1000)
+            frame.pts = number if times is None else round(1000 * times[number])
+            frame.time_base = base
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
         if audio is not None:
@@ -223,6 +225,24 @@ def test_frames_are_read_in_both_directions_and_one_by_one(video):
     assert played.time(10) == pytest.approx(1)
     with pytest.raises(InputError, match="no frame 16: the video has 16"):
         played.read(16)
+
+
+@pytest.mark.parametrize("name", ["cup.avi", "cup.h264"])
+def test_frames_without_times_of_their_own_are_counted(tmp_path, cup, name):
+    """AVI has no times of reordered frames, a bare stream (of a Raspberry Pi) none at all."""
+    frames, _ = pan(cup, 11)
+    write_video(tmp_path / name, frames)
+    played = open_frames(tmp_path / name)
+    forward = list(played.play())
+    assert [number for number, _ in forward] == list(range(11))
+    for (_, pixels), true in zip(forward, frames, strict=True):
+        assert np.abs(pixels.astype(int) - true).mean() < 4
+    backward = list(played.play(10, reverse=True))
+    assert [number for number, _ in backward] == list(range(11))[::-1]
+    assert all(np.array_equal(a[1], b[1]) for a, b in zip(forward, backward[::-1], strict=True))
+    assert np.array_equal(played.read(6), forward[6][1])
+    assert (played.rate, played.time(10)) == (10, pytest.approx(1))
+    assert sum(1 for _ in play(tmp_path / name)) == 11
 
 
 def test_a_folder_of_pictures_is_a_video(tmp_path, cup):
