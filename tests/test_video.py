@@ -57,7 +57,10 @@ def pan(cup, count: int = COUNT):
     return frames, masks
 
 
-def write_video(path: Path, frames, rate: int = 10, times=None, sound: bool = False, gop: int = 4):
+def write_video(
+    path: Path, frames, rate: int = 10, times=None, sound: str | None = None, gop: int = 4, aspect=1
+):
+    """A video whose sound, if it has any, begins at 0 and is as long as its frames."""
     base = Fraction(1, rate if times is None else 1000)
     with av.open(str(path), "w") as out:
         stream = out.add_stream("libx264", rate=rate)
@@ -65,7 +68,11 @@ def write_video(path: Path, frames, rate: int = 10, times=None, sound: bool = Fa
         stream.pix_fmt = "yuv420p"
         stream.options = {"crf": "12", "g": str(gop)}
         stream.codec_context.time_base = base
-        audio = out.add_stream("aac", rate=44100, layout="mono") if sound else None
+        stream.codec_context.sample_aspect_ratio = Fraction(aspect)
+        layout, kind, form = ("mono", np.float32, "fltp")
+        if sound == "pcm_s16le":
+            layout, kind, form = ("stereo", np.int16, "s16")
+        audio = out.add_stream(sound, rate=44100, layout=layout) if sound else None
         for number, pixels in enumerate(frames):
             frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
             frame.pts = number if times is None else round(1000 * times[number])
@@ -73,8 +80,9 @@ def write_video(path: Path, frames, rate: int = 10, times=None, sound: bool = Fa
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
         if audio is not None:
-            tone = np.sin(np.arange(44100 * len(frames) // rate) / 20).astype(np.float32)[None]
-            wave = av.AudioFrame.from_ndarray(tone, format="fltp", layout="mono")
+            count = 44100 * len(frames) // rate * (2 if layout == "stereo" else 1)
+            tone = np.sin(np.arange(count) / 20).astype(kind)[None]
+            wave = av.AudioFrame.from_ndarray(tone, format=form, layout=layout)
             wave.sample_rate = 44100
             out.mux(audio.encode(wave))
             out.mux(audio.encode(None))
@@ -85,7 +93,7 @@ def video(cup, tmp_path_factory):
     """A video file, its frames and its masks."""
     frames, masks = pan(cup)
     path = tmp_path_factory.mktemp("video") / "cup.mp4"
-    write_video(path, frames, sound=True)
+    write_video(path, frames, sound="aac")
     return path, frames, masks
 
 
@@ -364,6 +372,65 @@ def test_everything_is_written(tmp_path, video):
     assert first["areas"][0] > 0
     assert masks
     assert frames
+
+
+def heard(path: Path) -> list[float]:
+    """When the packets of a file's sound begin, in seconds."""
+    with av.open(str(path)) as container:
+        if not container.streams.audio:
+            return []
+        packets = container.demux(container.streams.audio[0])
+        return [float(packet.pts * packet.time_base) for packet in packets if packet.size]
+
+
+@pytest.mark.parametrize("name", ["out.mp4", "out.webm", "out.mkv"])
+def test_sound_that_a_file_cannot_hold_is_left_out_and_said(tmp_path, cup, name):
+    path = tmp_path / "pcm.mkv"
+    write_video(path, pan(cup, 3)[0], sound="pcm_s16le")
+    result = run("track", path, "--box", CUP, "--out", tmp_path / name)
+    assert result.exit_code == 0, result.output
+    with av.open(str(tmp_path / name)) as out:
+        assert out.streams.video[0].codec_context.name == ("vp9" if "webm" in name else "h264")
+        assert sum(1 for _ in out.decode(video=0)) == 3
+    left_out = f"{name} cannot hold the sound (pcm_s16le), a name with .mkv can" in result.stderr
+    assert left_out == (name != "out.mkv") == (not heard(tmp_path / name))
+
+
+def test_sound_stays_with_the_picture(tmp_path, cup):
+    """Of a video that begins at 0.5 s, of which three frames are followed."""
+    path, frames = tmp_path / "late.mkv", pan(cup, 12)[0]
+    write_video(path, frames, times=[0.5 + number / 10 for number in range(12)], sound="aac")
+    result = run("track", path, "--box", CUP, "--frames", 3, "--out", tmp_path / "out.mkv")
+    assert result.exit_code == 0, result.output
+    before, after = heard(path), heard(tmp_path / "out.mkv")
+    expected = [time - 0.5 for time in before if 0.5 <= time < 0.8]
+    assert after == pytest.approx(expected, abs=0.002)
+    with av.open(str(tmp_path / "out.mkv")) as out:
+        times = [frame.time for frame in out.decode(video=0)]
+    assert times == pytest.approx([0, 0.1, 0.2], abs=0.002)
+
+
+def test_pixels_that_are_not_square_stay_so(tmp_path, cup):
+    path = tmp_path / "wide.mp4"
+    write_video(path, pan(cup, 2)[0], aspect=Fraction(4, 3))
+    for name in ("out.mp4", "out.mkv"):
+        result = run("track", path, "--box", CUP, "--out", tmp_path / name)
+        assert result.exit_code == 0, result.output
+        with av.open(str(tmp_path / name)) as out:
+            assert out.streams.video[0].sample_aspect_ratio == Fraction(4, 3)
+
+
+@pytest.mark.parametrize("name", ["out.mp4", "out.webm"])
+def test_a_row_of_pixels_is_a_video(tmp_path, name):
+    """Codecs want an even number of rows and columns: the last ones come twice."""
+    (tmp_path / "row").mkdir()
+    for number in range(2):
+        Image.new("RGB", (41, 1)).save(tmp_path / "row" / f"{number}.png")
+    result = run("track", tmp_path / "row", "--box", "0,0,20,1", "--out", tmp_path / name)
+    assert result.exit_code == 0, result.output
+    with av.open(str(tmp_path / name)) as out:
+        frames = [frame.to_ndarray(format="rgb24") for frame in out.decode(video=0)]
+    assert [frame.shape for frame in frames] == [(2, 42, 3)] * 2
 
 
 def test_prompts_come_from_files(tmp_path, video):

@@ -31,11 +31,15 @@ class Frames(ABC):
         size: H, W in pixels of the first frame, upright.
         rate: frames a second; of pictures 24.
         file: the video file, which may have sound; None of pictures.
+        begin: seconds in the file at which the first frame is shown.
+        pixel_aspect: how wide a pixel is shown for its height.
     """
 
     size: tuple[int, int]
     rate: Fraction = Fraction(24)
     file: Path | None = None
+    begin: Fraction = Fraction(0)
+    pixel_aspect: Fraction = Fraction(1)
 
     @abstractmethod
     def __len__(self) -> int:
@@ -120,6 +124,8 @@ class VideoFrames(Frames):
         with self._open() as container:
             stream = self._stream(container)
             self._find_frames(container, stream)
+            self.pixel_aspect = Fraction(stream.sample_aspect_ratio or 1)
+            stored_size = stream.height, stream.width
         if not self._times:
             raise InputError(f"{path} has no frame that can be read")
         self._number = {pts: number for number, pts in enumerate(self._times)}
@@ -128,6 +134,10 @@ class VideoFrames(Frames):
         if first is None:
             raise InputError(f"{path} has no frame that can be decoded")
         self.size = first[1].shape[:2]
+        self.begin = self._times[0] * self._base
+        if self.size != stored_size:
+            # A quarter turn.
+            self.pixel_aspect = 1 / self.pixel_aspect
 
     def __len__(self) -> int:
         return len(self._times)
@@ -160,7 +170,7 @@ class VideoFrames(Frames):
             last = group[0][0] - 1
 
     def _find_frames(self, container: Any, stream: Any) -> None:
-        """Rate and times of the frames, and which of them are key frames, from the packets."""
+        """Rate and times of the frames, and which are key frames, from the file's packets."""
         packets = [
             (packet.pts, bool(packet.is_keyframe))
             for packet in self._packets(container, stream)

@@ -23,7 +23,7 @@ from picosam2.video.newest import Newest
 from picosam2.video.predictor import VideoPredictor, VideoState
 from picosam2.video.prompts import VideoPrompt, read_object_masks
 from picosam2.video.tracker import TrackedFrame, Tracker
-from picosam2.video.writing import write_coco, write_cutout, write_masks, write_overlay
+from picosam2.video.writing import lost_sound, write_coco, write_cutout, write_masks, write_overlay
 
 
 @dataclass(frozen=True)
@@ -114,6 +114,9 @@ def track_video(
     }
     reached = max(number for found in masks.values() for number in found) + 1
     _write(state, _Part(frames, min(reached, len(frames))), outputs)
+    if outputs.overlay is not None and (kind := lost_sound(frames, outputs.overlay)):
+        name = outputs.overlay.name
+        summary.notes.append(f"{name} cannot hold the sound ({kind}), a name with .mkv can")
     return summary
 
 
@@ -178,6 +181,7 @@ class _Part(Frames):
     def __init__(self, frames: Frames, count: int) -> None:
         self.whole, self._count = frames, count
         self.size, self.rate, self.file = frames.size, frames.rate, frames.file
+        self.begin, self.pixel_aspect = frames.begin, frames.pixel_aspect
 
     def __len__(self) -> int:
         return self._count
