@@ -304,6 +304,7 @@ def test_bad_videos_are_one_line(tmp_path, video, cup):
         (("--point", "1,1", "--box", "1,1,9,9", "--box", "2,2,9,9"), "about one object"),
         ((*prompt, "--frame", "99"), "no frame 99"),
         (("--point", "999,1"), "outside the image"),
+        (("--point", "1,999", "--point", "1,1"), "outside the image"),
         ((*prompt, "--cutout", tmp_path / "x.mp4"), "give a .webm or .mov"),
         ((*prompt, "--out", tmp_path / "x.avi"), "ends in .mp4"),
         (("--mask", tmp_path / "none.png"), "none.png"),
@@ -449,6 +450,73 @@ def test_prompts_come_from_files(tmp_path, video):
     assert annotation["id"] == 7
     same = run("track", path, "--mask", tmp_path / "first.png", "--json", "-", "--frames", 4)
     assert json.loads(same.stdout)["videos"][0]["length"] == 4
+
+
+def test_clicks_on_a_later_frame_correct_what_is_found_there(tmp_path, video):
+    """As docs/video.md has it: a negative click alone, which is no prompt without a mask."""
+    path, _, _ = video
+    box = {"object": 1, "box": [83, 13, 319, 304]}
+    other = {"frame": 4, "object": 2, "box": [5, 5, 90, 90]}
+
+    def follow(*prompts) -> list[list[np.ndarray]]:
+        (tmp_path / "prompts.json").write_text(json.dumps(prompts))
+        result = run("track", path, "--prompts", tmp_path / "prompts.json", "--json", "-")
+        assert result.exit_code == 0, result.output
+        return [
+            [np.zeros(1) if rle is None else coco_mask.decode(rle) > 0 for rle in rles]
+            for rles in (a["segmentations"] for a in json.loads(result.stdout)["annotations"])
+        ]
+
+    before, _ = follow(box, other)
+    y, x = np.argwhere(before[6])[np.count_nonzero(before[6]) // 2].tolist()
+    away = {"frame": 6, "object": 1, "points": [[x + 0.5, y + 0.5]], "labels": [0]}
+    # In any order.
+    after, second = follow(away, other, box)
+    for number in range(COUNT):
+        changed = not np.array_equal(before[number], after[number])
+        assert changed == (number >= 6), number
+    assert not after[6][y, x]
+    assert [bool(mask.any()) for mask in second[:6]] == [False] * 4 + [True] * 2
+
+
+def test_a_correction_of_an_object_that_is_lost_there_is_left_out(tmp_path, cup):
+    frames, _ = pan(cup, 4)
+    for number, pixels in enumerate([*frames, *[np.full_like(frames[0], 118)] * 6]):
+        Image.fromarray(pixels).save(tmp_path / f"{number}.png")
+    prompts = [
+        {"box": [83, 13, 319, 304]},
+        {"frame": 9, "points": [[150, 120]], "labels": [0]},
+    ]
+    (tmp_path / "prompts.json").write_text(json.dumps(prompts))
+    result = run(
+        "track", tmp_path, "--prompts", tmp_path / "prompts.json", "--json", tmp_path / "j.json"
+    )
+    assert result.exit_code == 0, result.output
+    assert "object 1 in frame 9: negative clicks alone" in result.stderr
+
+
+def test_objects_keep_the_numbers_of_a_mask(tmp_path, video):
+    path, _, masks = video
+    numbers = masks[0].astype(np.uint8) * 3
+    numbers[:40, :40] = 200
+    picture = Image.fromarray(numbers)
+    picture.putpalette([0] * 768)
+    picture.save(tmp_path / "first.png")
+    result = run(
+        "track", path, "--mask", tmp_path / "first.png", "--frames", 2,
+        "--masks", tmp_path / "m", "--json", "-",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert [a["id"] for a in json.loads(result.stdout)["annotations"]] == [3, 200]
+    with Image.open(tmp_path / "m" / "00000.png") as image:
+        assert np.array_equal(np.asarray(image), numbers)
+
+
+def test_more_objects_than_a_png_has_numbers_are_refused_at_once(tmp_path, video):
+    boxes = [part for number in range(256) for part in ("--box", f"{number},0,{number + 9},9")]
+    refused = run("track", video[0], *boxes, "--masks", tmp_path / "m")
+    assert_refused(refused, "--masks has objects 1 to 255, not 256: give --json instead")
+    assert "following" not in refused.stderr
 
 
 # --- live ---

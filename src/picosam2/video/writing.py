@@ -22,6 +22,8 @@ from picosam2.video.frames import Frames, import_av
 
 Masks = Mapping[int, Mapping[int, Rle]]
 
+# The highest number of an object in a PNG with a palette.
+MOST_OBJECTS = 255
 # Red, green and blue of the objects: DAVIS's palette, which begins with black for none.
 PALETTE = [
     tuple(
@@ -39,10 +41,10 @@ SOFT = 2
 
 
 def write_masks(masks: Masks, frames: Frames, folder: Path) -> None:
-    """A PNG with a palette a frame, ``00000.png`` on: 0 is none, N the N-th object.
+    """A PNG with a palette a frame, ``00000.png`` on: 0 is none, N the object of that number.
 
     Args:
-        masks: of each object and frame.
+        masks: of each object, 1 to ``MOST_OBJECTS``, and frame.
         frames: the video.
         folder: a new one.
 
@@ -254,12 +256,12 @@ def _cut_out(pixels: NDArray[np.uint8], masks: Masks, number: int) -> NDArray[np
 
 
 def _numbered(masks: Masks, number: int, size: tuple[int, int]) -> NDArray[np.uint8]:
-    """H×W: 0 is none, N the N-th object."""
+    """H×W: 0 is none, N the object of that number; beyond the palette its colours come again."""
     result = np.zeros(size, np.uint8)
-    for index, found in enumerate(masks.values(), start=1):
+    for name, found in masks.items():
         rle = found.get(number)
         if rle is not None:
-            result[decode_rle(rle)] = index
+            result[decode_rle(rle)] = (name - 1) % MOST_OBJECTS + 1
     return result
 
 
