@@ -477,6 +477,9 @@ def test_clicks_on_a_later_frame_correct_what_is_found_there(tmp_path, video):
         assert changed == (number >= 6), number
     assert not after[6][y, x]
     assert [bool(mask.any()) for mask in second[:6]] == [False] * 4 + [True] * 2
+    # Before the first prompt of all it is followed backwards.
+    (backwards,) = follow({"frame": 3, "box": [83, 13, 319, 304]})
+    assert all(mask.any() for mask in backwards)
 
 
 def test_a_correction_of_an_object_that_is_lost_there_is_left_out(tmp_path, cup):
