@@ -127,6 +127,75 @@ def test_rle_one_by_one_is_the_same_masks(predictor, cat, boxes):
         assert score == pytest.approx(expected[0], abs=1e-6)
 
 
+def test_rles_are_of_the_image_that_was_asked_about(predictor, cat):
+    """They are computed by 16; meanwhile another image may be set, and clicked on alike."""
+    clicks = np.tile([[[230, 160], [318, 139]]], (17, 1, 1))
+    clicks[:, 0] += np.arange(17)[:, None]
+    other = cat[:, ::-1].copy()
+    predictor.set_image(other)
+    of_other = predictor.predict(clicks[0], [1, 1], multimask_output=False)[0]
+    predictor.set_image(cat)
+    expected = list(predictor.predict_rle(clicks))
+    found = predictor.predict_rle(clicks)
+    first = next(found)
+    predictor.set_image(other)
+    predictor.predict(clicks[16, :1], multimask_output=False)
+    assert [first, *found] == expected
+    again = predictor.predict(clicks[0], [1, 1], multimask_output=False)[0]
+    assert np.array_equal(again, of_other)
+    # Of this image nothing may be remembered.
+    predictor.set_image(other)
+    found = predictor.predict_rle(clicks)
+    next(found)
+    predictor.set_image(cat)
+    list(found)
+    again = predictor.predict(clicks[16], [1, 1], multimask_output=False)[0]
+    assert np.array_equal(again[0], coco_mask.decode(expected[16][0]) > 0)
+
+
+def test_no_box_has_no_rle(predictor, cat):
+    """Of a detector that found nothing."""
+    predictor.set_image(cat)
+    assert list(predictor.predict_rle(box=np.zeros((0, 4)))) == []
+
+
+def test_objects_with_different_numbers_of_clicks_are_padded(predictor, cat):
+    """SAM's padding points, of label -1, are none, wherever they are."""
+    points = [[[230, 160], [120, 120]], [[318, 139], [-1, -1]]]
+    labels = [[1, 1], [1, -1]]
+    predictor.set_image(cat)
+    masks, _, _ = predictor.predict(points, labels, multimask_output=False)
+    for found, clicks in zip(masks, (points[0], points[1][:1]), strict=True):
+        assert np.array_equal(found, predictor.predict(clicks, multimask_output=False)[0])
+    first, second = predictor.predict_rle(points, labels)
+    assert np.array_equal(coco_mask.decode(second[0]) > 0, masks[1, 0])
+    assert first != second
+    with_box = predictor.predict([[0, 0]], [-1], box=[60, 10, 300, 295])[0]
+    assert np.array_equal(with_box, predictor.predict(box=[60, 10, 300, 295])[0])
+    predictor.set_image_batch([cat])
+    assert np.array_equal(
+        predictor.predict_batch([points], [labels], multimask_output=False)[0][0], masks
+    )
+
+
+def test_one_mask_counts_for_all_prompts(predictor, cat, boxes):
+    predictor.set_image(cat)
+    _, _, logits = predictor.predict([[230, 160]], multimask_output=False)
+    masks, _, _ = predictor.predict(box=boxes[:2], mask_input=logits, multimask_output=False)
+    for found, box in zip(masks, boxes[:2], strict=True):
+        alone = predictor.predict(box=box, mask_input=logits, multimask_output=False)[0]
+        assert np.array_equal(found, alone)
+
+
+def test_masks_of_8_bits_are_those_of_bool(predictor, cat):
+    predictor.set_image(cat)
+    given = predictor.predict([[230, 160]], multimask_output=False)[0][0]
+    expected = predictor.predict([[40, 40]], [1], mask_input=given)[0]
+    for highest in (1, 255):
+        same = predictor.predict([[40, 40]], [1], mask_input=given.astype(np.uint8) * highest)[0]
+        assert np.array_equal(same, expected)
+
+
 def test_too_many_masks_at_once_are_refused_with_advice(predictor):
     predictor.set_image(np.zeros((3000, 4000, 3), np.uint8))
     boxes = np.tile([10, 10, 500, 500], (30, 1))
@@ -144,6 +213,8 @@ def test_a_batch_of_images(predictor, cat, boxes):
     assert len(scores) == len(logits) == 2
     predictor.set_image(coffee)
     assert np.array_equal(masks[1], predictor.predict(box=boxes[0], multimask_output=False)[0])
+    arrays = predictor.predict_batch(box_batch=np.stack([boxes[:1]] * 2), multimask_output=False)
+    assert np.array_equal(arrays[0][1], masks[1])
     with pytest.raises(InputError, match="box_batch needs one entry for each of 2 images"):
         predictor.predict_batch(box_batch=prompts[:1])
 

@@ -172,6 +172,7 @@ def test_a_one_pixel_image_has_a_mask(predictor):
         ({"point_coords": [[[1, 2]]] * 2, "point_labels": [1, 1]}, "for each point, 2×1, not 2$"),
         ({"point_coords": np.zeros((0, 2))}, "not 0×2"),
         ({"point_coords": [[1, 2]], "point_labels": [2]}, "not 2"),
+        ({"point_coords": [[1, 2]], "point_labels": [-1]}, "give a prompt"),
         ({"box": [[1, 2], [3, 4]]}, "x0, y0, x1, y1, or B×4, not 2×2"),
         ({"point_coords": [[1, 2]], "point_labels": [0]}, "negative clicks alone"),
         ({"point_coords": [[1, 2]], "point_labels": [1, 1]}, "one label for each point"),
@@ -185,7 +186,13 @@ def test_a_one_pixel_image_has_a_mask(predictor):
         ({"box": [[0, 0, 9, 9]] * 2, "point_coords": [[1, 2]]}, "1 in point_coords, 2 in box"),
         ({"mask_input": np.zeros((1, 128, 128))}, "1×256×256 logits.*not 1×128×128"),
         ({"mask_input": np.zeros((9, 9), bool)}, "the image's shape, 300×451, not 9×9"),
-        ({"mask_input": np.full((1, 256, 256), np.nan)}, "finite"),
+        ({"mask_input": np.full((1, 256, 256), np.nan)}, "finite numbers, not nan$"),
+        ({"mask_input": [["a"] * 999]}, "numbers, not .{,60}$"),
+        ({"mask_input": np.zeros((300, 451))}, "shape, 300×451, not 300×451 of float64"),
+        (
+            {"mask_input": np.full((300, 451), 9, np.uint8)},
+            "uint8 must be of 0 and 1, or of 0 and 255",
+        ),
     ],
 )
 def test_bad_prompts_are_refused(predictor, cat, prompt, message):
@@ -339,6 +346,19 @@ def test_an_empty_mask_is_expected_to_be_wrong():
     predictor.set_image(np.zeros((300, 300, 3), np.uint8))
     _, scores, _ = predictor.predict([[150, 150]], [1])
     assert (scores == 0).all()
+
+
+def test_a_mask_without_a_pixel_in_the_image_has_score_0(predictor, cat):
+    """The network's mask may lie beside the box."""
+    predictor.set_image(cat)
+    beside = np.full((1, 256, 256), -9, np.float32)
+    beside[:, 180:240, 20:80] = 9
+    masks, scores, _ = predictor.predict(box=[400, 5, 440, 40], mask_input=beside)
+    (_, score), *_ = predictor.predict_rle(box=[400, 5, 440, 40], mask_input=beside)
+    for mask, own in zip(masks, scores, strict=True):
+        assert mask.any() or own == 0
+    assert not masks[0].any()
+    assert score == 0
 
 
 def test_a_sure_mask_is_expected_to_be_better_than_a_vague_one(predictor):

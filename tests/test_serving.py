@@ -147,6 +147,12 @@ def test_answers_are_those_of_the_command_line(client, fields, options):
     assert answer.text == run("segment", CAT, *options, "--json", "-").stdout.strip()
 
 
+def test_boxes_are_answered_with_a_list_if_it_is_one(client):
+    fields = {"boxes": "[[60,10,300,295]]"}
+    one = client.post("/segment", data={"box": "[60,10,300,295]"}, files=photograph())
+    assert client.post("/segment", data=fields, files=photograph()).json() == [one.json()]
+
+
 def test_a_mask_is_corrected_as_on_the_command_line(client, mask_file):
     files = photograph() | {"mask": ("disc.png", mask_file.read_bytes())}
     fields = {"points": "[[250, 250]]"}

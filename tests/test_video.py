@@ -18,6 +18,7 @@ from pycocotools import mask as coco_mask
 from test_cli import assert_refused, run
 
 from picosam2 import InputError, Predictor
+from picosam2.camera.replay import play
 from picosam2.data.rle import encode_mask, rle_json
 from picosam2.evaluation.davis import boundary_f
 from picosam2.evaluation.video import make_prompt, measure_videos
@@ -56,23 +57,32 @@ def pan(cup, count: int = COUNT):
     return frames, masks
 
 
-def write_video(path: Path, frames, rate: int = 10, times=None, sound: bool = False, gop: int = 4):
+def write_video(
+    path: Path, frames, rate: int = 10, times=None, sound: str | None = None, gop: int = 4, aspect=1
+):
+    """A video whose sound, if it has any, begins at 0 and is as long as its frames."""
+    base = Fraction(1, rate if times is None else 1000)
     with av.open(str(path), "w") as out:
         stream = out.add_stream("libx264", rate=rate)
         stream.height, stream.width = frames[0].shape[:2]
         stream.pix_fmt = "yuv420p"
         stream.options = {"crf": "12", "g": str(gop)}
-        stream.codec_context.time_base = Fraction(1, 1000)
-        audio = out.add_stream("aac", rate=44100, layout="mono") if sound else None
+        stream.codec_context.time_base = base
+        stream.codec_context.sample_aspect_ratio = Fraction(aspect)
+        layout, kind, form = ("mono", np.float32, "fltp")
+        if sound == "pcm_s16le":
+            layout, kind, form = ("stereo", np.int16, "s16")
+        audio = out.add_stream(sound, rate=44100, layout=layout) if sound else None
         for number, pixels in enumerate(frames):
             frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
-            frame.pts = round(1000 * (number / rate if times is None else times[number]))
-            frame.time_base = Fraction(1, 1000)
+            frame.pts = number if times is None else round(1000 * times[number])
+            frame.time_base = base
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
         if audio is not None:
-            tone = np.sin(np.arange(44100 * len(frames) // rate) / 20).astype(np.float32)[None]
-            wave = av.AudioFrame.from_ndarray(tone, format="fltp", layout="mono")
+            count = 44100 * len(frames) // rate * (2 if layout == "stereo" else 1)
+            tone = np.sin(np.arange(count) / 20).astype(kind)[None]
+            wave = av.AudioFrame.from_ndarray(tone, format=form, layout=layout)
             wave.sample_rate = 44100
             out.mux(audio.encode(wave))
             out.mux(audio.encode(None))
@@ -83,7 +93,7 @@ def video(cup, tmp_path_factory):
     """A video file, its frames and its masks."""
     frames, masks = pan(cup)
     path = tmp_path_factory.mktemp("video") / "cup.mp4"
-    write_video(path, frames, sound=True)
+    write_video(path, frames, sound="aac")
     return path, frames, masks
 
 
@@ -226,6 +236,24 @@ def test_frames_are_read_in_both_directions_and_one_by_one(video):
         played.read(16)
 
 
+@pytest.mark.parametrize("name", ["cup.avi", "cup.h264"])
+def test_frames_without_times_of_their_own_are_counted(tmp_path, cup, name):
+    """AVI has no times of reordered frames, a bare stream (of a Raspberry Pi) none at all."""
+    frames, _ = pan(cup, 11)
+    write_video(tmp_path / name, frames)
+    played = open_frames(tmp_path / name)
+    forward = list(played.play())
+    assert [number for number, _ in forward] == list(range(11))
+    for (_, pixels), true in zip(forward, frames, strict=True):
+        assert np.abs(pixels.astype(int) - true).mean() < 4
+    backward = list(played.play(10, reverse=True))
+    assert [number for number, _ in backward] == list(range(11))[::-1]
+    assert all(np.array_equal(a[1], b[1]) for a, b in zip(forward, backward[::-1], strict=True))
+    assert np.array_equal(played.read(6), forward[6][1])
+    assert (played.rate, played.time(10)) == (10, pytest.approx(1))
+    assert sum(1 for _ in play(tmp_path / name)) == 11
+
+
 def test_a_folder_of_pictures_is_a_video(tmp_path, cup):
     frames, _ = pan(cup, 11)
     for number, frame in enumerate(frames):
@@ -277,6 +305,7 @@ def test_bad_videos_are_one_line(tmp_path, video, cup):
         (("--point", "1,1", "--box", "1,1,9,9", "--box", "2,2,9,9"), "about one object"),
         ((*prompt, "--frame", "99"), "no frame 99"),
         (("--point", "999,1"), "outside the image"),
+        (("--point", "1,999", "--point", "1,1"), "outside the image"),
         ((*prompt, "--cutout", tmp_path / "x.mp4"), "give a .webm or .mov"),
         ((*prompt, "--out", tmp_path / "x.avi"), "ends in .mp4"),
         (("--mask", tmp_path / "none.png"), "none.png"),
@@ -347,6 +376,65 @@ def test_everything_is_written(tmp_path, video):
     assert frames
 
 
+def heard(path: Path) -> list[float]:
+    """When the packets of a file's sound begin, in seconds."""
+    with av.open(str(path)) as container:
+        if not container.streams.audio:
+            return []
+        packets = container.demux(container.streams.audio[0])
+        return [float(packet.pts * packet.time_base) for packet in packets if packet.size]
+
+
+@pytest.mark.parametrize("name", ["out.mp4", "out.webm", "out.mkv"])
+def test_sound_that_a_file_cannot_hold_is_left_out_and_said(tmp_path, cup, name):
+    path = tmp_path / "pcm.mkv"
+    write_video(path, pan(cup, 3)[0], sound="pcm_s16le")
+    result = run("track", path, "--box", CUP, "--out", tmp_path / name)
+    assert result.exit_code == 0, result.output
+    with av.open(str(tmp_path / name)) as out:
+        assert out.streams.video[0].codec_context.name == ("vp9" if "webm" in name else "h264")
+        assert sum(1 for _ in out.decode(video=0)) == 3
+    left_out = f"{name} cannot hold the sound (pcm_s16le), a name with .mkv can" in result.stderr
+    assert left_out == (name != "out.mkv") == (not heard(tmp_path / name))
+
+
+def test_sound_stays_with_the_picture(tmp_path, cup):
+    """Of a video that begins at 0.5 s, of which three frames are followed."""
+    path, frames = tmp_path / "late.mkv", pan(cup, 12)[0]
+    write_video(path, frames, times=[0.5 + number / 10 for number in range(12)], sound="aac")
+    result = run("track", path, "--box", CUP, "--frames", 3, "--out", tmp_path / "out.mkv")
+    assert result.exit_code == 0, result.output
+    before, after = heard(path), heard(tmp_path / "out.mkv")
+    expected = [time - 0.5 for time in before if 0.5 <= time < 0.8]
+    assert after == pytest.approx(expected, abs=0.002)
+    with av.open(str(tmp_path / "out.mkv")) as out:
+        times = [frame.time for frame in out.decode(video=0)]
+    assert times == pytest.approx([0, 0.1, 0.2], abs=0.002)
+
+
+def test_pixels_that_are_not_square_stay_so(tmp_path, cup):
+    path = tmp_path / "wide.mp4"
+    write_video(path, pan(cup, 2)[0], aspect=Fraction(4, 3))
+    for name in ("out.mp4", "out.mkv"):
+        result = run("track", path, "--box", CUP, "--out", tmp_path / name)
+        assert result.exit_code == 0, result.output
+        with av.open(str(tmp_path / name)) as out:
+            assert out.streams.video[0].sample_aspect_ratio == Fraction(4, 3)
+
+
+@pytest.mark.parametrize("name", ["out.mp4", "out.webm"])
+def test_a_row_of_pixels_is_a_video(tmp_path, name):
+    """Codecs want an even number of rows and columns: the last ones come twice."""
+    (tmp_path / "row").mkdir()
+    for number in range(2):
+        Image.new("RGB", (41, 1)).save(tmp_path / "row" / f"{number}.png")
+    result = run("track", tmp_path / "row", "--box", "0,0,20,1", "--out", tmp_path / name)
+    assert result.exit_code == 0, result.output
+    with av.open(str(tmp_path / name)) as out:
+        frames = [frame.to_ndarray(format="rgb24") for frame in out.decode(video=0)]
+    assert [frame.shape for frame in frames] == [(2, 42, 3)] * 2
+
+
 def test_prompts_come_from_files(tmp_path, video):
     path, _, masks = video
     picture = Image.fromarray(masks[0].astype(np.uint8) * 2)
@@ -363,6 +451,76 @@ def test_prompts_come_from_files(tmp_path, video):
     assert annotation["id"] == 7
     same = run("track", path, "--mask", tmp_path / "first.png", "--json", "-", "--frames", 4)
     assert json.loads(same.stdout)["videos"][0]["length"] == 4
+
+
+def test_clicks_on_a_later_frame_correct_what_is_found_there(tmp_path, video):
+    """As docs/video.md has it: a negative click alone, which is no prompt without a mask."""
+    path, _, _ = video
+    box = {"object": 1, "box": [83, 13, 319, 304]}
+    other = {"frame": 4, "object": 2, "box": [5, 5, 90, 90]}
+
+    def follow(*prompts) -> list[list[np.ndarray]]:
+        (tmp_path / "prompts.json").write_text(json.dumps(prompts))
+        result = run("track", path, "--prompts", tmp_path / "prompts.json", "--json", "-")
+        assert result.exit_code == 0, result.output
+        return [
+            [np.zeros(1) if rle is None else coco_mask.decode(rle) > 0 for rle in rles]
+            for rles in (a["segmentations"] for a in json.loads(result.stdout)["annotations"])
+        ]
+
+    before, _ = follow(box, other)
+    y, x = np.argwhere(before[6])[np.count_nonzero(before[6]) // 2].tolist()
+    away = {"frame": 6, "object": 1, "points": [[x + 0.5, y + 0.5]], "labels": [0]}
+    # In any order.
+    after, second = follow(away, other, box)
+    for number in range(COUNT):
+        changed = not np.array_equal(before[number], after[number])
+        assert changed == (number >= 6), number
+    assert not after[6][y, x]
+    assert [bool(mask.any()) for mask in second] == [False] * 4 + [True] * (COUNT - 4)
+    # Before the first prompt of all it is followed backwards.
+    (backwards,) = follow({"frame": 3, "box": [83, 13, 319, 304]})
+    assert all(mask.any() for mask in backwards)
+
+
+def test_a_correction_of_an_object_that_is_lost_there_is_left_out(tmp_path, cup):
+    frames, _ = pan(cup, 4)
+    for number, pixels in enumerate([*frames, *[np.full_like(frames[0], 118)] * 6]):
+        Image.fromarray(pixels).save(tmp_path / f"{number}.png")
+    prompts = [
+        {"box": [83, 13, 319, 304]},
+        {"frame": 9, "points": [[150, 120]], "labels": [0]},
+    ]
+    (tmp_path / "prompts.json").write_text(json.dumps(prompts))
+    result = run(
+        "track", tmp_path, "--prompts", tmp_path / "prompts.json", "--json", tmp_path / "j.json"
+    )
+    assert result.exit_code == 0, result.output
+    assert "object 1 in frame 9: negative clicks alone" in result.stderr
+
+
+def test_objects_keep_the_numbers_of_a_mask(tmp_path, video):
+    path, _, masks = video
+    numbers = masks[0].astype(np.uint8) * 3
+    numbers[:40, :40] = 200
+    picture = Image.fromarray(numbers)
+    picture.putpalette([0] * 768)
+    picture.save(tmp_path / "first.png")
+    result = run(
+        "track", path, "--mask", tmp_path / "first.png", "--frames", 2,
+        "--masks", tmp_path / "m", "--json", "-",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert [a["id"] for a in json.loads(result.stdout)["annotations"]] == [3, 200]
+    with Image.open(tmp_path / "m" / "00000.png") as image:
+        assert np.array_equal(np.asarray(image), numbers)
+
+
+def test_more_objects_than_a_png_has_numbers_are_refused_at_once(tmp_path, video):
+    boxes = [part for number in range(256) for part in ("--box", f"{number},0,{number + 9},9")]
+    refused = run("track", video[0], *boxes, "--masks", tmp_path / "m")
+    assert_refused(refused, "--masks has objects 1 to 255, not 256: give --json instead")
+    assert "following" not in refused.stderr
 
 
 # --- live ---

@@ -93,6 +93,20 @@ def test_a_correction_of_one_object_leaves_the_others(predictor, video):
         assert mask_iou(after[number][1], before[number][1]) > 0.8, number
 
 
+def test_prompts_are_taken_while_objects_are_followed(predictor, video):
+    path, masks = video
+    state = predictor.init_state(path)
+    predictor.add_new_mask(state, 0, 1, masks[0])
+    for number, ids, logits in predictor.propagate_in_video(state):
+        if number == 4:
+            predictor.add_new_mask(state, 4, 1, corner(masks[0]))
+            predictor.add_new_mask(state, 5, 2, masks[5])
+        elif number > 4:
+            assert ids == [1, 2]
+            assert (logits[0] > 0)[0, 150:].mean() < 0.1
+            assert mask_iou(logits[1, 0] > 0, masks[number]) > 0.6
+
+
 def test_an_object_that_comes_later_is_not_there_before(predictor, video):
     path, masks = video
     state = predictor.init_state(path)

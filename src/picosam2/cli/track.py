@@ -44,7 +44,9 @@ if TYPE_CHECKING:
     'or "mask"; a later frame of an object corrects it.',
 )
 @click.option("--frames", type=POSITIVE, help="Stop after so many.  [default: all]")
-@click.option("--out", type=PATH, help="The video with the objects tinted (.mp4), sound kept.")
+@click.option(
+    "--out", type=PATH, help="The video with the objects tinted (.mp4, .webm), sound kept."
+)
 @click.option("--masks", type=PATH, help="New folder of a PNG a frame, as DAVIS has them.")
 @click.option(
     "--json",

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from picosam2.data.rle import encode_mask, rle_json
+from picosam2.data.rle import encode_mask, rle_area, rle_json
 from picosam2.errors import InputError
 from picosam2.predictor.boxes import keep_within
 from picosam2.predictor.prompts import LOW_RESOLUTION, Click, GivenMask
@@ -46,11 +46,12 @@ def check_bytes(masks: int, size: tuple[int, int], return_logits: bool) -> None:
         )
 
 
-def draw_rle(reading: Reading, size: tuple[int, int]) -> dict[str, Any]:
-    """A reading as COCO RLE; its mask, which is large where the image is, is let go."""
+def draw_rle(reading: Reading, size: tuple[int, int]) -> tuple[dict[str, Any], int]:
+    """A reading as COCO RLE, and its area; its mask, large where the image is, is let go."""
     mask = np.empty(size, bool)
     draw_mask(reading, size, mask)
-    return rle_json(encode_mask(mask))
+    rle = encode_mask(mask)
+    return rle_json(rle), rle_area(rle)
 
 
 def draw(
@@ -70,7 +71,8 @@ def draw(
             reading = readings[place]
             draw_one(reading, size, masks[prompt, place])
             draw_logits(reading, size, logits[prompt, place])
-            scores[prompt, place] = reading.score
+            # Of what the crop shows, nothing may be left in the image or in the box.
+            scores[prompt, place] = reading.score if masks[prompt, place].max() > 0 else 0.0
     return masks, scores, logits
 
 

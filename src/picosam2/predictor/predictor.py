@@ -13,7 +13,7 @@ from PIL import Image
 from picosam2.errors import InputError
 from picosam2.levels import Range
 from picosam2.pixels import array_to_rgb, to_rgb
-from picosam2.predictor.asking import Asking
+from picosam2.predictor.asking import Asking, Step
 from picosam2.predictor.config import PredictorConfig
 from picosam2.predictor.drawing import Answer, check_bytes, draw, draw_rle
 from picosam2.predictor.prompts import Prompt, read_prompts
@@ -159,21 +159,23 @@ class Predictor:
 
         Args:
             point_coords: N×2, or B×N×2: x and y of clicks in pixels, 0 ≤ x < W and 0 ≤ y < H.
-            point_labels: N, or B×N: 1 (on the object) or 0 (not on it); None means 1.
+            point_labels: N, or B×N: 1 (on the object), 0 (not on it) or -1 (no point, where objects
+                have different numbers of clicks); None means 1.
             box: 4, or B×4: x0, y0, x1, y1 in pixels, x1 and y1 the far edges.
                 What lies outside the image is cut off.
             mask_input: a mask to correct: 1×256×256 or B×1×256×256 logits of the whole image, as
-                this method gives them; or H×W or B×H×W bool, of which only what the clicks concern
-                changes.
+                this method gives them; or H×W or B×H×W bool (or uint8 of 0 and 1, or 0 and 255), of
+                which only what the clicks concern changes. Without clicks either is answered anew
+                as a whole; with a box, what lies outside it goes. One mask counts for all prompts.
             multimask_output: give up to three different readings of a prompt instead of one.
             return_logits: give logits instead of masks.
             normalize_coords: False where coordinates are shares of the image, 0..1.
 
         Returns:
             Masks C×H×W bool (or logits float32); scores C float32, the predicted IoU over the whole
-            image in 0..1; logits C×256×256 float32 of the whole image. For B > 1 each has B in
-            front. C is 3 with ``multimask_output``, else 1; the first mask is the same. Where fewer
-            readings differ, the last is repeated.
+            image in 0..1, 0 of a mask without a pixel; logits C×256×256 float32 of the whole image.
+            For B > 1 each has B in front. C is 3 with ``multimask_output``, else 1; the first mask
+            is the same. Where fewer readings differ, the last is repeated.
 
         Raises:
             ValueError: a wrong shape; a prompt outside the image, empty or not finite; negative
@@ -236,7 +238,8 @@ class Predictor:
             if values is not None and len(values) != count:
                 raise InputError(f"{name} needs one entry for each of {count} images")
         nothing: list[Any] = [None] * count
-        rows = zip(*(values or nothing for values in lists.values()), strict=True)
+        given = (nothing if values is None else values for values in lists.values())
+        rows = zip(*given, strict=True)
         answers, passes, single, steps = [], 0, state.image, state.steps
         try:
             for image, (points, labels, box, mask) in zip(state.images, rows, strict=True):
@@ -269,10 +272,13 @@ class Predictor:
     ) -> Iterator[tuple[dict[str, Any], float]]:
         """The best mask of each of any number of prompts, as COCO RLE, one by one.
 
+        What is yielded is about the image of this call, whatever is set while it is iterated.
+
         Args:
             point_coords: as ``predict`` has it.
             point_labels: as ``predict`` has it.
-            box: as ``predict`` has it.
+            box: as ``predict`` has it; an array of 0×4, of a detector that found nothing, yields
+                nothing.
             mask_input: as ``predict`` has it.
             normalize_coords: as ``predict`` has it.
 
@@ -285,19 +291,28 @@ class Predictor:
         """
         image = self._image()
         size = image.shape[:2]
+        no_box = tuple(getattr(box, "shape", ())) == (0, 4)
+        if no_box and point_coords is None and mask_input is None:
+            return iter(())
         prompts = read_prompts(point_coords, point_labels, box, mask_input, normalize_coords, size)
-        return self._rles(image, prompts)
+        return self._rles(image, self._of_thread.steps, prompts)
 
     def _rles(
-        self, image: Image8, prompts: Sequence[Prompt]
+        self, image: Image8, steps: Mapping[Step, Reading], prompts: Sequence[Prompt]
     ) -> Iterator[tuple[dict[str, Any], float]]:
         for start in range(0, len(prompts), RLE_BATCH):
             with ONE_BLAS_THREAD:
-                found = self._answer(image, prompts[start : start + RLE_BATCH], 1)
+                asking = self._asking(image, steps)
+                found = asking.answer(prompts[start : start + RLE_BATCH], 1)
+            steps = asking.taken
+            self._of_thread.forward_passes = asking.forward_passes
+            # Another image may have been set since.
+            if self._of_thread.image is image:
+                self._of_thread.steps = asking.taken
             for best, *_ in found:
                 with ONE_BLAS_THREAD:
-                    rle = draw_rle(best, image.shape[:2])
-                yield rle, best.score
+                    rle, area = draw_rle(best, image.shape[:2])
+                yield rle, best.score if area else 0.0
 
     def _image(self) -> Image8:
         image = self._of_thread.image
@@ -308,10 +323,13 @@ class Predictor:
     def _answer(self, image: Image8, prompts: Sequence[Prompt], count: int) -> list[list[Reading]]:
         """For each prompt its readings, the best first."""
         state = self._of_thread
-        asking = Asking(self.runtime, self.corrector, self.config, self.scores, image, state.steps)
+        asking = self._asking(image, state.steps)
         readings = asking.answer(prompts, count)
         state.steps, state.forward_passes = asking.taken, asking.forward_passes
         return readings
+
+    def _asking(self, image: Image8, steps: Mapping[Step, Reading]) -> Asking:
+        return Asking(self.runtime, self.corrector, self.config, self.scores, image, steps)
 
 
 def _own_rgb(image: NDArray[Any] | Image.Image, value_range: Range | None) -> Image8:

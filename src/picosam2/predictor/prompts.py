@@ -46,7 +46,7 @@ class GivenMask:
 
     Args:
         picture: h×w float32 logits of the whole image, above 0 is object; or H×W bool, of which
-            what the clicks do not concern stays as it is.
+            what the clicks, if there are any, do not concern stays as it is.
     """
 
     picture: NDArray[np.float32] | NDArray[np.bool_]
@@ -92,9 +92,9 @@ def read_prompts(
 
     Args:
         point_coords: N×2, or B×N×2: x and y of the clicks on or beside one object each.
-        point_labels: N, or B×N: 1 (on the object) or 0 (not on it); None means 1.
+        point_labels: N, or B×N: 1 (on the object), 0 (not on it) or -1 (no point); None means 1.
         box: 4, or B×4: x0, y0, x1, y1.
-        mask_input: 1×256×256 or B×1×256×256 logits, or H×W bool.
+        mask_input: 1×256×256 or B×1×256×256 logits, or H×W or B×H×W bool; one for all B, too.
         normalize_coords: whether coordinates are pixels; else they are shares of the image, 0..1.
         size: H, W of the image in pixels.
 
@@ -116,6 +116,8 @@ def read_prompts(
     clicks = [] if points is None else _clicks(points, point_labels, scale, size)
     boxes = [] if box is None else (_boxes(box) * np.tile(scale, 2)).tolist()
     masks = [] if mask_input is None else _masks(mask_input, size)
+    if len(masks) == 1:
+        masks *= max(1, len(clicks), len(boxes))
     counts = {
         name: len(values)
         for name, values in (("point_coords", clicks), ("box", boxes), ("mask_input", masks))
@@ -142,6 +144,8 @@ def read_prompts(
 
 def _first_click(clicks: tuple[Click, ...]) -> tuple[Click, tuple[Click, ...]]:
     """The first click on the object, and the others."""
+    if not clicks:
+        raise InputError("give a prompt: a point that is one (label 1), a box or a mask")
     for place, click in enumerate(clicks):
         if click.positive:
             return click, clicks[:place] + clicks[place + 1 :]
@@ -154,7 +158,7 @@ def _clicks(
     scale: NDArray[np.float64],
     size: tuple[int, int],
 ) -> list[tuple[Click, ...]]:
-    """The clicks of each of B prompts."""
+    """The clicks of each of B prompts, without SAM's padding points."""
     if points.ndim not in (2, 3) or points.shape[-1] != 2 or not points.size:
         raise InputError(
             f"point_coords must have the shape N×2, [[x, y], ...], or B×N×2, not {_shape(points)}"
@@ -167,9 +171,12 @@ def _clicks(
             f"point_labels must be one label for each point, {_shape(points[..., 0])}, "
             f"not {_shape(labels)}"
         )
-    if not np.isin(labels, (0, 1)).all():
-        wrong = labels[~np.isin(labels, (0, 1))][0]
-        raise InputError(f"point_labels must be 1 (on the object) or 0 (not on it), not {wrong:g}")
+    known = np.isin(labels, (-1, 0, 1))
+    if not known.all():
+        raise InputError(
+            "point_labels must be 1 (on the object), 0 (not on it) or -1 (no point), "
+            f"not {labels[~known][0]:g}"
+        )
     count = points.shape[-2]
     rows = (points * scale).reshape(-1, count, 2).tolist()
     height, width = size
@@ -177,6 +184,7 @@ def _clicks(
         tuple(
             Click(*check_point(x, y, width, height), bool(label))
             for (x, y), label in zip(row, own, strict=True)
+            if label >= 0
         )
         for row, own in zip(rows, labels.reshape(-1, count).tolist(), strict=True)
     ]
@@ -184,6 +192,8 @@ def _clicks(
 
 def _masks(mask_input: ArrayLike, size: tuple[int, int]) -> list[GivenMask]:
     array = np.asarray(mask_input)
+    if array.dtype == np.uint8 and array.shape[-2:] == size:
+        array = _as_bool(array)
     if array.dtype == bool:
         if array.shape[-2:] != size or array.ndim not in (2, 3):
             raise InputError(
@@ -196,9 +206,18 @@ def _masks(mask_input: ArrayLike, size: tuple[int, int]) -> list[GivenMask]:
     if logits.ndim not in (3, 4) or logits.shape[-3:] != (1, side, side):
         raise InputError(
             f"mask_input must be 1×{side}×{side} logits, as predict gives them, "
-            f"B×1×{side}×{side}, or bool of the image's shape, not {_shape(logits)}"
+            f"B×1×{side}×{side}, or bool of the image's shape, {size[0]}×{size[1]}, "
+            f"not {_shape(logits)} of {array.dtype}"
         )
     return [GivenMask(mask) for mask in logits.reshape(-1, side, side)]
+
+
+def _as_bool(mask: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """A mask of 0 and 1, or of 0 and 255."""
+    highest = mask.max(initial=0)
+    if highest not in (0, 1, 255) or not np.isin(mask, (0, highest)).all():
+        raise InputError("a mask_input of uint8 must be of 0 and 1, or of 0 and 255")
+    return mask > 0
 
 
 def _boxes(box: ArrayLike) -> NDArray[np.float64]:
@@ -213,9 +232,10 @@ def _numbers(values: ArrayLike, what: str) -> NDArray[np.float64]:
     try:
         array = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError, OverflowError):
-        raise InputError(f"{what} must be numbers, not {values!r}") from None
-    if not np.isfinite(array).all():
-        raise InputError(f"{what} must be finite numbers, not {array.tolist()}")
+        raise InputError(f"{what} must be numbers, not {values!r:.60}") from None
+    finite = np.isfinite(array)
+    if not finite.all():
+        raise InputError(f"{what} must be finite numbers, not {array[~finite][0]:g}")
     return array
 
 

@@ -75,7 +75,7 @@ def _add_segmenting(app: FastAPI, service: Service, access: Access) -> None:
                     given = replace(prompts, mask=mask)
                 found = answering.segment(workers.predictor, photograph, given, deadline)
                 records = answering.records(photograph, found)
-                return json.dumps(records[0] if asked.is_about_one(given) else records)
+                return json.dumps(records[0] if asked.is_about_one(form) else records)
 
             return _answer(await workers.run(work, deadline), image_id)
 

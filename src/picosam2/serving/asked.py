@@ -73,9 +73,9 @@ def read_prompts(form: Form) -> Prompts:
     return Prompts(points, labels, None, [GivenBox(box) for box in boxes])
 
 
-def is_about_one(prompts: Prompts) -> bool:
-    """Whether the answer is a record alone, as the command line gives it, and not a list."""
-    return bool(prompts.points or prompts.mask is not None or len(prompts.boxes) == 1)
+def is_about_one(form: Form) -> bool:
+    """Whether the answer is a record alone and not a list, which ``boxes`` have, if only one."""
+    return "boxes" not in form.texts
 
 
 def read_options(form: Form) -> dict[str, Any]:

@@ -64,11 +64,12 @@ _PROMPTS: dict[str, Any] = {
         "example": "[1]",
     },
     "box": {"type": "string", "description": "x0, y0, x1, y1", "example": "[100, 80, 400, 300]"},
-    "boxes": {"type": "string", "description": "several of them; the answer is a list"},
+    "boxes": {"type": "string", "description": "one or several; the answer is a list"},
     "mask": {
         "type": "string",
         "format": "binary",
-        "description": "a mask of the photograph's size, which the clicks correct",
+        "description": "a mask of the photograph's size, which the clicks correct; without clicks "
+        "it is answered anew as a whole",
     },
 }
 _OPTIONS: dict[str, Any] = {

@@ -31,11 +31,15 @@ class Frames(ABC):
         size: H, W in pixels of the first frame, upright.
         rate: frames a second; of pictures 24.
         file: the video file, which may have sound; None of pictures.
+        begin: seconds in the file at which the first frame is shown.
+        pixel_aspect: how wide a pixel is shown for its height.
     """
 
     size: tuple[int, int]
     rate: Fraction = Fraction(24)
     file: Path | None = None
+    begin: Fraction = Fraction(0)
+    pixel_aspect: Fraction = Fraction(1)
 
     @abstractmethod
     def __len__(self) -> int:
@@ -109,7 +113,8 @@ class VideoFrames(Frames):
     """A video file, by PyAV: frames turned as its metadata says, of any frame rate.
 
     Which frames there are is read from the file's packets, without decoding; reverse play decodes
-    one group of pictures at a time.
+    one group of pictures at a time. Frames are known by their times; where a file has none, or only
+    those of decoding, they are counted from the first.
     """
 
     def __init__(self, path: Path, value_range: Range | None = None) -> None:
@@ -118,24 +123,21 @@ class VideoFrames(Frames):
         self._av = import_av()
         with self._open() as container:
             stream = self._stream(container)
-            packets = [
-                (packet.pts, bool(packet.is_keyframe))
-                for packet in self._packets(container, stream)
-                if packet.pts is not None and packet.size
-            ]
-            self._times = sorted(pts for pts, _ in packets)
-            self._keys = sorted(pts for pts, is_key in packets if is_key)
-            rate = stream.average_rate or stream.guessed_rate or Fraction(24)
-            self.rate = Fraction(rate)
-            self._base = Fraction(stream.time_base)
+            self._find_frames(container, stream)
+            self.pixel_aspect = Fraction(stream.sample_aspect_ratio or 1)
+            stored_size = stream.height, stream.width
         if not self._times:
             raise InputError(f"{path} has no frame that can be read")
         self._number = {pts: number for number, pts in enumerate(self._times)}
         self.size = (1, 1)
-        first = next(self._decode(self._times[0]), None)
+        first = next(self._decode(0), None)
         if first is None:
             raise InputError(f"{path} has no frame that can be decoded")
         self.size = first[1].shape[:2]
+        self.begin = self._times[0] * self._base
+        if self.size != stored_size:
+            # A quarter turn.
+            self.pixel_aspect = 1 / self.pixel_aspect
 
     def __len__(self) -> int:
         return len(self._times)
@@ -147,21 +149,19 @@ class VideoFrames(Frames):
     def play(self, start: int = 0, reverse: bool = False) -> Iterator[tuple[int, Image8]]:
         """See ``Frames``."""
         if not reverse:
-            for number, pixels in self._decode(self._times[start]):
-                if number >= start:
-                    _check_size(f"{self.path.name}, frame {number}", pixels, self.size)
-                    yield number, pixels
+            for number, pixels in self._decode(start):
+                _check_size(f"{self.path.name}, frame {number}", pixels, self.size)
+                yield number, pixels
             return
         last = start
         while last >= 0:
             # The group of pictures that the frame is in.
             first = max((k for k in self._keys if k <= self._times[last]), default=self._times[0])
             group = []
-            for number, pixels in self._decode(first):
+            for number, pixels in self._decode(self._number[first]):
                 if number > last:
                     break
-                if number >= self._number[first]:
-                    group.append((number, pixels))
+                group.append((number, pixels))
             if not group:
                 return
             for number, pixels in reversed(group):
@@ -169,23 +169,48 @@ class VideoFrames(Frames):
                 yield number, pixels
             last = group[0][0] - 1
 
-    def _decode(self, pts: int) -> Iterator[tuple[int, Image8]]:
-        """Frames in order, from the key frame at or before a time."""
+    def _find_frames(self, container: Any, stream: Any) -> None:
+        """Rate and times of the frames, and which are key frames, from the file's packets."""
+        packets = [
+            (packet.pts, bool(packet.is_keyframe))
+            for packet in self._packets(container, stream)
+            if packet.size
+        ]
+        rate = stream.average_rate or stream.guessed_rate or Fraction(24)
+        self._base = Fraction(stream.time_base)
+        timed = [(pts, is_key) for pts, is_key in packets if pts is not None]
+        timeless = bool(packets) and not timed
+        if timeless:
+            # Of a bare stream the average rate is what FFmpeg assumes, 25.
+            rate = stream.guessed_rate or rate
+            timed = [(place, is_key) for place, (_, is_key) in enumerate(packets)]
+            self._base = 1 / Fraction(rate)
+        self.rate = Fraction(rate)
+        self._times = sorted(pts for pts, _ in timed)
+        self._keys = sorted(pts for pts, is_key in timed if is_key)
+        # AVI has no times of frames that are shown in another order than they are stored in.
+        reordered = container.format.name == "avi" and stream.codec_context.has_b_frames
+        in_order = self._times == [pts for pts, _ in timed]
+        self._counted = timeless or bool(reordered and in_order)
+
+    def _decode(self, start: int) -> Iterator[tuple[int, Image8]]:
+        """Frames in order, from a number on."""
         av = self._av
         with self._open() as container:
             stream = self._stream(container)
             stream.thread_type = "AUTO"
-            if pts > self._times[0]:
-                container.seek(pts, stream=stream, backward=True)
+            if start and not self._counted:
+                container.seek(self._times[start], stream=stream, backward=True)
             told = -1
             try:
-                for frame in container.decode(stream):
-                    number = self._number.get(frame.pts)
+                for count, frame in enumerate(container.decode(stream)):
+                    number = count if self._counted else self._number.get(frame.pts)
                     # What lies before a damaged place may come again, or without its time.
                     if number is None or number <= told or frame.is_corrupt:
                         continue
                     told = number
-                    yield number, self._pixels(frame)
+                    if number >= start:
+                        yield number, self._pixels(frame)
             except av.FFmpegError as error:
                 if told < 0:
                     raise InputError(f"{self.path} cannot be decoded: {error.strerror}") from None

@@ -218,8 +218,10 @@ class VideoPredictor:
     ) -> Iterator[tuple[int, list[int], NDArray[np.float32]]]:
         """Follow all objects frame by frame, from their prompts or from what was found before.
 
-        An object that has no mask in the first frame goes on from its last one before it (reverse:
-        after it), as it is known from earlier calls; without any it begins with its next prompt.
+        Prompts may be given while frames are followed: those of the frame that was yielded last
+        correct its objects. An object that has no mask in the first frame goes on from its last one
+        before it (reverse: after it), as it is known from earlier calls; without any it begins with
+        its next prompt.
 
         Args:
             inference_state: of ``init_state``, with prompts.
@@ -262,7 +264,12 @@ class VideoPredictor:
                     state.masks.setdefault(name, {})[number] = encode_mask(values > 0)
                     score = followers[name].score if reading is not None else 0.0
                     state.scores.setdefault(name, {})[number] = score
+            before = _prompts_of(state, number)
             yield number, list(readings), logits[:, None]
+            for name, rle in _prompts_of(state, number).items():
+                # Said about this frame meanwhile: the next ones follow from it.
+                if name in followers and rle is not before.get(name):
+                    followers[name].correct(image, GivenMask(decode_rle(rle)), 1.0)
 
     def clear_all_prompts_in_frame(
         self,
@@ -393,6 +400,11 @@ class VideoPredictor:
                 score = state.scores.get(name, {}).get(number, 1.0)
                 followers[name] = Follower(image, mask, score, self.tracker.config)
         return readings
+
+
+def _prompts_of(state: VideoState, number: int) -> dict[int, Rle]:
+    """What prompts in a frame say, by object."""
+    return {name: said[number] for name, said in state.prompts.items() if number in said}
 
 
 def _found(state: VideoState, name: int, number: int) -> Rle | None:

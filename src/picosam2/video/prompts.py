@@ -17,7 +17,8 @@ class VideoPrompt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Args:
         frame: its number, from 0 on.
-        object: any number that the object is to have.
+        object: any number that the object is to have, of a mask with several the first one's; None
+            for 1, and for the numbers in the picture of a mask.
         points: x, y of clicks in pixels.
         labels: 1 (on the object) or 0 of each; 1 by default.
         box: x0, y0, x1, y1.
@@ -25,7 +26,7 @@ class VideoPrompt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     frame: int = 0
-    object: int = 1
+    object: int | None = None
     points: list[tuple[float, float]] = []
     labels: list[int] | None = None
     box: tuple[float, float, float, float] | None = None
@@ -55,7 +56,7 @@ def read_prompt_file(path: Path) -> list[VideoPrompt]:
     ]
 
 
-def read_object_masks(path: Path, size: tuple[int, int]) -> list[NDArray[np.bool_]]:
+def read_object_masks(path: Path, size: tuple[int, int]) -> dict[int, NDArray[np.bool_]]:
     """The masks in a picture: of one with a palette each number but 0 is an object, as in DAVIS.
 
     Args:
@@ -63,7 +64,7 @@ def read_object_masks(path: Path, size: tuple[int, int]) -> list[NDArray[np.bool
         size: H, W of the video in pixels.
 
     Returns:
-        H×W bool each; of another picture one, what is brighter than half.
+        H×W bool of each number; of another picture one, 1, what is brighter than half.
 
     Raises:
         InputError: it is missing, damaged, empty or of another size.
@@ -82,7 +83,7 @@ def read_object_masks(path: Path, size: tuple[int, int]) -> list[NDArray[np.bool
         raise InputError(f"the mask {path} is {width}×{height}, the video {w}×{h}")
     if not numbered:
         values = values > (127 if values.max() > 1 else 0)
-    masks = [values == number for number in np.unique(values) if number]
+    masks = {int(number): values == number for number in np.unique(values) if number}
     if not masks:
         raise InputError(f"the mask {path} is empty")
     return masks

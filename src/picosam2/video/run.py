@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, islice
+from itertools import chain, count, islice
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +13,26 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from picosam2.data.rle import encode_mask
+from picosam2.data.rle import decode_rle, encode_mask
 from picosam2.data.schema import Rle
 from picosam2.errors import InputError
 from picosam2.levels import Range
 from picosam2.predictor import Predictor
+from picosam2.predictor.prompts import read_prompts
 from picosam2.video.config import TrackerConfig
 from picosam2.video.frames import Frames, import_av, open_frames
 from picosam2.video.newest import Newest
 from picosam2.video.predictor import VideoPredictor, VideoState
 from picosam2.video.prompts import VideoPrompt, read_object_masks
 from picosam2.video.tracker import TrackedFrame, Tracker
-from picosam2.video.writing import write_coco, write_cutout, write_masks, write_overlay
+from picosam2.video.writing import (
+    MOST_OBJECTS,
+    lost_sound,
+    write_coco,
+    write_cutout,
+    write_masks,
+    write_overlay,
+)
 
 # As the numbered masks of DAVIS have it.
 ONE_A_PIXEL = TrackerConfig(non_overlap_masks=True)
@@ -93,7 +101,8 @@ def track_video(
 
     Args:
         video: the file or folder.
-        prompts: what the objects are.
+        prompts: what the objects are. Clicks on a later frame of an object correct the mask that is
+            found there.
         outputs: what to write.
         limit: frames from the first prompt on.
         value_range: the values that become black and white.
@@ -103,13 +112,18 @@ def track_video(
         InputError: the video, a prompt or an output is bad.
     """
     frames = open_frames(video, value_range)
+    given = _read_given(prompts, frames)
+    if outputs.masks is not None:
+        _check_numbers(given)
     predictor = VideoPredictor.from_pretrained(**tools, config=ONE_A_PIXEL)
     state = VideoState(frames)
-    for prompt in prompts:
-        _say_what(predictor, state, prompt)
+    corrections = [one for one in given if _is_correction(one, given)]
+    for one in given:
+        if one not in corrections:
+            _say_what(predictor, state, one)
     summary = Summary(outputs)
-    first = min(prompt.frame for prompt in prompts)
-    _follow(predictor, state, first, limit, summary)
+    first = min(one.prompt.frame for one in given)
+    _follow(predictor, state, first, corrections, limit, summary)
     masks = state.masks
     summary.frames = len({number for found in masks.values() for number in found})
     summary.found = {
@@ -118,21 +132,72 @@ def track_video(
     }
     reached = max(number for found in masks.values() for number in found) + 1
     _write(state, _Part(frames, min(reached, len(frames))), outputs)
+    if outputs.overlay is not None and (kind := lost_sound(frames, outputs.overlay)):
+        name = outputs.overlay.name
+        summary.notes.append(f"{name} cannot hold the sound ({kind}), a name with .mkv can")
     return summary
 
 
-def _say_what(predictor: VideoPredictor, state: VideoState, prompt: VideoPrompt) -> None:
-    if prompt.mask is not None:
-        masks = read_object_masks(Path(prompt.mask), state.frames.size)
-        for number, mask in enumerate(masks, start=prompt.object):
-            predictor.add_new_mask(state, prompt.frame, number, mask)
+@dataclass(frozen=True, eq=False)
+class _Given:
+    """What is said about one object: a prompt, of whose picture its mask has been read."""
+
+    object: int
+    prompt: VideoPrompt
+    mask: Rle | None = None
+
+
+def _read_given(prompts: Sequence[VideoPrompt], frames: Frames) -> list[_Given]:
+    """What is said about each object, by frame.
+
+    Raises:
+        InputError: there is no such frame, or a mask or a click is bad.
+    """
+    given = []
+    for prompt in sorted(prompts, key=lambda prompt: prompt.frame):
+        if not 0 <= prompt.frame < len(frames):
+            raise InputError(f"there is no frame {prompt.frame}: the video has {len(frames)}")
+        if prompt.mask is None:
+            if prompt.points:
+                # As the corrections of any mask: others are answered before anything is followed.
+                anything = np.ones(frames.size, bool)
+                read_prompts(
+                    prompt.points, prompt.labels or None, None, anything, True, frames.size
+                )
+            given.append(_Given(1 if prompt.object is None else prompt.object, prompt))
+            continue
+        masks = read_object_masks(Path(prompt.mask), frames.size)
+        numbers = masks if prompt.object is None else count(prompt.object)
+        for number, mask in zip(numbers, masks.values(), strict=False):
+            given.append(_Given(number, prompt, encode_mask(mask)))
+    return given
+
+
+def _check_numbers(given: Sequence[_Given]) -> None:
+    for one in given:
+        if not 1 <= one.object <= MOST_OBJECTS:
+            raise InputError(
+                f"--masks has objects 1 to {MOST_OBJECTS}, not {one.object}: give --json instead"
+            )
+
+
+def _is_correction(one: _Given, given: Sequence[_Given]) -> bool:
+    """Whether it needs the mask that is found in its frame."""
+    earlier = any(o.object == one.object and o.prompt.frame < one.prompt.frame for o in given)
+    return earlier and one.mask is None and one.prompt.box is None
+
+
+def _say_what(predictor: VideoPredictor, state: VideoState, given: _Given) -> None:
+    prompt = given.prompt
+    if given.mask is not None:
+        predictor.add_new_mask(state, prompt.frame, given.object, decode_rle(given.mask))
         return
     points: list[tuple[float, float]] | None = list(prompt.points) or None
     labels = prompt.labels or [1] * len(prompt.points)
     predictor.add_new_points_or_box(
         state,
         prompt.frame,
-        prompt.object,
+        given.object,
         points=points,
         labels=labels if points else None,
         box=prompt.box,
@@ -143,21 +208,57 @@ def _follow(
     predictor: VideoPredictor,
     state: VideoState,
     first: int,
+    corrections: Sequence[_Given],
     limit: int | None,
     summary: Summary,
 ) -> None:
     most = None if limit is None else limit - 1
     total = len(state.frames) if limit is None else min(len(state.frames), limit)
     with tqdm(total=total, desc="following", unit="frame") as bar:
-        for reverse in (False, True) if first else (False,):
+        ways = [_forwards(predictor, state, first, most, corrections, summary)]
+        if first:
+            ways.append(_backwards(predictor, state, first, most))
+        for numbers in ways:
             try:
-                for number, _, _ in predictor.propagate_in_video(state, first, most, reverse):
-                    if not reverse or number != first:
-                        bar.update()
+                for _ in numbers:
+                    bar.update()
             except InputError as error:
                 if not any(len(found) > 1 for found in state.masks.values()):
                     raise
                 summary.notes.append(f"{error}: what came before it is written")
+
+
+def _backwards(
+    predictor: VideoPredictor, state: VideoState, first: int, most: int | None
+) -> Iterator[int]:
+    """The numbers of the frames before the first prompt."""
+    for number, _, _ in predictor.propagate_in_video(state, first, most, reverse=True):
+        if number != first:
+            yield number
+
+
+def _forwards(
+    predictor: VideoPredictor,
+    state: VideoState,
+    first: int,
+    most: int | None,
+    corrections: Sequence[_Given],
+    summary: Summary,
+) -> Iterator[int]:
+    """The numbers of the frames that are followed; corrections are given as theirs is reached."""
+    for number, _, _ in predictor.propagate_in_video(state, first, most):
+        for one in corrections:
+            if one.prompt.frame == number:
+                _correct(predictor, state, one, summary)
+        yield number
+
+
+def _correct(predictor: VideoPredictor, state: VideoState, given: _Given, summary: Summary) -> None:
+    try:
+        _say_what(predictor, state, given)
+    except InputError as error:
+        # The object may be lost there: what was followed to here is not thrown away.
+        summary.notes.append(f"object {given.object} in frame {given.prompt.frame}: {error}")
 
 
 def _write(state: VideoState, frames: Frames, outputs: Outputs) -> None:
@@ -182,6 +283,7 @@ class _Part(Frames):
     def __init__(self, frames: Frames, count: int) -> None:
         self.whole, self._count = frames, count
         self.size, self.rate, self.file = frames.size, frames.rate, frames.file
+        self.begin, self.pixel_aspect = frames.begin, frames.pixel_aspect
 
     def __len__(self) -> int:
         return self._count

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
@@ -21,6 +22,8 @@ from picosam2.video.frames import Frames, import_av
 
 Masks = Mapping[int, Mapping[int, Rle]]
 
+# The highest number of an object in a PNG with a palette.
+MOST_OBJECTS = 255
 # Red, green and blue of the objects: DAVIS's palette, which begins with black for none.
 PALETTE = [
     tuple(
@@ -32,15 +35,16 @@ PALETTE = [
 DIMMED, TINTED = 0.75, 0.55
 # Of MPEG: it divides all common frame rates.
 TIME_BASE = Fraction(1, 90_000)
+FORMATS = {".mp4": "mp4", ".mkv": "matroska", ".webm": "webm", ".mov": "mov"}
 # Pixels at the edge of a cut-out over which it fades.
 SOFT = 2
 
 
 def write_masks(masks: Masks, frames: Frames, folder: Path) -> None:
-    """A PNG with a palette a frame, ``00000.png`` on: 0 is none, N the N-th object.
+    """A PNG with a palette a frame, ``00000.png`` on: 0 is none, N the object of that number.
 
     Args:
-        masks: of each object and frame.
+        masks: of each object, 1 to ``MOST_OBJECTS``, and frame.
         frames: the video.
         folder: a new one.
 
@@ -92,12 +96,12 @@ def write_coco(masks: Masks, scores: Mapping[int, float], frames: Frames, path: 
 
 
 def write_overlay(masks: Masks, frames: Frames, path: Path) -> Iterator[int]:
-    """The video as H.264 with the objects tinted, and its sound.
+    """The video with the objects tinted, and its sound: H.264, or VP9 in ``.webm``.
 
     Args:
         masks: of each object and frame.
         frames: the video.
-        path: of the file (``.mp4``).
+        path: of the file (``.mp4``, ``.mkv``, ``.mov``, ``.webm``).
 
     Yields:
         The number of each frame that is written.
@@ -105,7 +109,8 @@ def write_overlay(masks: Masks, frames: Frames, path: Path) -> Iterator[int]:
     Raises:
         InputError: PyAV is missing, or the file cannot be written.
     """
-    yield from _write(masks, frames, path, "libx264", "yuv420p", _tint, sound=True)
+    codec = "libvpx-vp9" if path.suffix.lower() == ".webm" else "libx264"
+    yield from _write(masks, frames, path, codec, "yuv420p", _tint, sound=True)
 
 
 def write_cutout(masks: Masks, frames: Frames, path: Path) -> Iterator[int]:
@@ -132,22 +137,21 @@ def _write(
     av = import_av()
     with contextlib.ExitStack() as stack:
         temporary = stack.enter_context(replacing(path))
-        form = {".mp4": "mp4", ".mkv": "matroska", ".webm": "webm", ".mov": "mov"}
-        container_format = form.get(path.suffix.lower())
+        container_format = FORMATS.get(path.suffix.lower())
         if container_format is None:
-            raise InputError(f"{path.name}: give a name that ends in {', '.join(form)}")
+            raise InputError(f"{path.name}: give a name that ends in {', '.join(FORMATS)}")
         out = stack.enter_context(av.open(str(temporary), "w", format=container_format))
         stream = out.add_stream(codec, rate=frames.rate.limit_denominator(60_000))
         height, width = frames.size
-        # Colour is kept for two pixels at once.
-        stream.width, stream.height = width - width % 2, height - height % 2
+        stream.width, stream.height = width + width % 2, height + height % 2
         stream.pix_fmt = layout
+        stream.codec_context.sample_aspect_ratio = frames.pixel_aspect
         stream.codec_context.time_base = TIME_BASE
-        copied = _copy_sound(av, frames, out, stack) if sound else iter(())
+        copied = _copy_sound(av, frames, path, out, stack) if sound else iter(())
         waiting = next(copied, None)
         previous = -1
         for number, pixels in frames.play():
-            shown = draw(pixels, masks, number)[: stream.height, : stream.width]
+            shown = _even(draw(pixels, masks, number))
             name = "rgb24" if shown.shape[2] == 3 else "rgba"
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(shown), format=name)
             # Times of variable frame rates are kept; none is shown twice at once.
@@ -164,28 +168,73 @@ def _write(
             waiting = next(copied, None)
 
 
-def _copy_sound(av: Any, frames: Frames, out: Any, stack: contextlib.ExitStack) -> Iterator[Any]:
-    """The packets of a video's first sound track, as they are."""
+def lost_sound(frames: Frames, path: Path) -> str | None:
+    """The kind of a video's sound where a file cannot hold it; None where there is nothing to lose.
+
+    Args:
+        frames: the video.
+        path: of the file, whose suffix says what kind it is.
+    """
     if frames.file is None:
+        return None
+    av = import_av()
+    with av.open(str(frames.file)) as container:
+        if not container.streams.audio:
+            return None
+        source = container.streams.audio[0]
+        if source.codec_context is None:
+            return "unknown"
+        try:
+            # Some kinds of files refuse a sound only when they are closed.
+            with av.open(io.BytesIO(), "w", format=FORMATS[path.suffix.lower()]) as trial:
+                target = trial.add_stream_from_template(source)
+                for packet in container.demux(source):
+                    if packet.dts is not None:
+                        packet.stream = target
+                        trial.mux(packet)
+                        break
+        except (av.FFmpegError, ValueError):
+            return str(source.codec_context.name)
+    return None
+
+
+def _copy_sound(
+    av: Any, frames: Frames, path: Path, out: Any, stack: contextlib.ExitStack
+) -> Iterator[Any]:
+    """The packets of a video's first sound track, as they are, while its frames are shown."""
+    if frames.file is None or lost_sound(frames, path) is not None:
         return iter(())
     container = stack.enter_context(av.open(str(frames.file)))
     if not container.streams.audio:
         return iter(())
     source = container.streams.audio[0]
-    try:
-        target = out.add_stream_from_template(source)
-    except (av.FFmpegError, ValueError):
-        # A kind of sound that this kind of file cannot hold.
-        return iter(())
+    target = out.add_stream_from_template(source)
+    end = frames.begin + Fraction(frames.time(len(frames) - 1)) + 1 / frames.rate
 
     def packets() -> Iterator[Any]:
         with contextlib.suppress(av.FFmpegError):
             for packet in container.demux(source):
-                if packet.dts is not None:
+                if packet.dts is None or packet.pts is None:
+                    continue
+                time = packet.dts * packet.time_base
+                if time >= end:
+                    return
+                if time >= frames.begin:
+                    # The first frame is written at 0.
+                    before = round(frames.begin / packet.time_base)
+                    packet.pts, packet.dts = packet.pts - before, packet.dts - before
                     packet.stream = target
                     yield packet
 
     return packets()
+
+
+def _even(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """With an even number of rows and columns, the last one again: colour is kept for two."""
+    height, width = picture.shape[:2]
+    if not (height % 2 or width % 2):
+        return picture
+    return np.pad(picture, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
 
 
 def _tint(pixels: NDArray[np.uint8], masks: Masks, number: int) -> NDArray[np.uint8]:
@@ -207,12 +256,12 @@ def _cut_out(pixels: NDArray[np.uint8], masks: Masks, number: int) -> NDArray[np
 
 
 def _numbered(masks: Masks, number: int, size: tuple[int, int]) -> NDArray[np.uint8]:
-    """H×W: 0 is none, N the N-th object."""
+    """H×W: 0 is none, N the object of that number; beyond the palette its colours come again."""
     result = np.zeros(size, np.uint8)
-    for index, found in enumerate(masks.values(), start=1):
+    for name, found in masks.items():
         rle = found.get(number)
         if rle is not None:
-            result[decode_rle(rle)] = index
+            result[decode_rle(rle)] = (name - 1) % MOST_OBJECTS + 1
     return result
 
 
