@@ -4,8 +4,8 @@
 
 A third are pans, turns and zooms over a photograph; in a third an object is cut out and moves over
 another photograph, in a third something passes in front of it as well. Light and blur change, and
-each frame goes through JPEG. Without --vary the defaults are measured, with it one other value of
-each number at a time.
+each frame goes through JPEG. The defaults are measured, and with --vary rigid,change,... other
+values of these numbers, one at a time.
 """
 
 from __future__ import annotations
@@ -181,7 +181,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--count", type=int, default=60)
-    parser.add_argument("--vary", action="store_true")
+    parser.add_argument("--vary", default="", help=f"names, commas between: {','.join(OTHERS)}")
     parser.add_argument("--correcting", default="correcting")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
@@ -196,12 +196,11 @@ def main() -> None:
             videos.append(video)
     default = TrackerConfig()
     configs = [("default", default)]
-    if arguments.vary:
-        configs += [
-            (f"{name} {value}", dataclasses.replace(default, **{name: value}))
-            for name, values in OTHERS.items()
-            for value in values
-        ]
+    configs += [
+        (f"{name} {value}", dataclasses.replace(default, **{name: value}))
+        for name in arguments.vary.split(",")
+        for value in OTHERS.get(name, [])
+    ]
     rows = {}
     for name, config in tqdm(configs, delay=5):
         tracker = Tracker.from_pretrained(threads=1, correcting=arguments.correcting, config=config)
