@@ -258,6 +258,11 @@ BROKEN_PHOTOGRAPHS = {
     "no original size": (image(0, original_size=[0, 0]), "broken image record", 3),
     "half an original size": (image(0, original_size=[9]), "broken image record", 3),
     "no name": (image(0, file_name=None), "broken image record", 3),
+    "a name that is empty": (image(0, file_name=""), "broken image record", 3),
+    "the folder's own name": (image(0, file_name="."), "broken image record", 3),
+    "the folder above": (image(0, file_name=".."), "broken image record", 3),
+    "the folder above all": (image(0, file_name="/"), "broken image record", 3),
+    "folders with backslashes": (image(0, file_name=".\\.."), "broken image record", 3),
     "a name that is a list": (image(0, file_name=["a.jpg"]), "broken image record", 3),
     "no id": (image(0, id=None), "broken image record", 3),
     "a name that is none": (image(0, file_name="x\0.jpg"), "missing photograph", 3),
@@ -422,6 +427,8 @@ def test_ten_are_named_and_all_are_written(tmp_path):
 
 def test_ids_that_are_text_stand_for_numbers():
     assert as_number(1) == as_number("1") == as_number(1.0) == as_number(" 1 ") == 1
+    assert all(as_number(str(n)) == as_number(n) == n for n in (2**63 - 1, -(2**63), 10**18))
+    assert 0 < as_number(str(2**63)) < 2**53
     number = as_number("0b3f7a1e-8d1c-4c0e-9a55-6f1f4f3a2b10")
     assert number == as_number("0b3f7a1e-8d1c-4c0e-9a55-6f1f4f3a2b10")
     assert number != as_number("0b3f7a1e-8d1c-4c0e-9a55-6f1f4f3a2b11")

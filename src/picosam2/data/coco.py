@@ -6,7 +6,7 @@ import hashlib
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import msgspec
@@ -173,13 +173,15 @@ def names_of(entry: Entry) -> tuple[str, str]:
     """The file name and the address of an image's entry; one of them may be empty.
 
     Raises:
-        BrokenError: it has neither.
+        BrokenError: it has neither, or a name that can be no file's.
     """
     file_name, address = entry.get("file_name") or "", entry.get("coco_url") or ""
     if not isinstance(file_name, str) or not isinstance(address, str):
         raise BrokenError(Kind.IMAGE, f"its file_name is {file_name!r:.40}, not text")
     if not file_name and not address:
         raise BrokenError(Kind.IMAGE, "it has no file_name")
+    if file_name and PurePosixPath(file_name.replace("\\", "/")).name in ("", ".."):
+        raise BrokenError(Kind.IMAGE, f"its file_name {file_name!r:.40} is a folder's")
     return file_name, address
 
 
