@@ -20,6 +20,7 @@ from pycocotools.coco import COCO
 from test_cli import assert_refused, changed_examples, run
 
 from picosam2.data.coco import CocoFolder
+from picosam2.data.importers.masks import read_mask
 from picosam2.data.photograph import Photograph
 from picosam2.data.reduction import reduce_mask, reduce_record
 from picosam2.data.rle import decode_rle, encode_mask, rle_bbox
@@ -29,6 +30,7 @@ from picosam2.data.source import ShardFolder
 from picosam2.examples import EXAMPLES
 from picosam2.images import load_image
 from picosam2.masks import mask_iou
+from picosam2.video.prompts import read_object_masks
 
 FILES = ["chelsea.jpg", "astronaut.jpg", "coffee.jpg", "rocket.jpg"]
 
@@ -323,6 +325,29 @@ def test_grey_edges_of_a_mask_are_cut_at_half(tmp_path, masked, examples):
         Image.fromarray(grey).save(masked / "masks" / "coffee.png")
         photographs = import_("masks", masked, tmp_path / str(scale))
         assert np.array_equal(photographs[2].mask(photographs[2].objects[0]), mask)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+@pytest.mark.parametrize("told_by", ["alpha", "brightness"])
+def test_every_reader_of_masks_reads_a_cutout_by_its_alpha(
+    tmp_path, masked, examples, mode, told_by
+):
+    coffee = examples.photographs[2]
+    mask = coffee.mask(coffee.objects[0])
+    if told_by == "alpha":
+        picture = Image.fromarray(coffee.load()).convert(mode)
+        picture.putalpha(Image.fromarray(np.where(mask, 128, 127).astype(np.uint8)))
+    else:
+        picture = Image.fromarray(mask).convert("L").convert(mode)
+    path = masked / "masks" / "coffee.png"
+    picture.save(path)
+    imported = import_("masks", masked, tmp_path / "shards")[2]
+    for found in (
+        imported.mask(imported.objects[0]),
+        read_mask(path, (600, 400)),
+        *read_object_masks(path, (400, 600)),
+    ):
+        assert np.array_equal(found, mask)
 
 
 def test_an_empty_mask_is_a_photograph_without_object(tmp_path, masked):

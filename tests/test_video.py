@@ -270,6 +270,9 @@ def test_bad_videos_are_one_line(tmp_path, video, cup):
     assert_refused(run("track", tmp_path / "sound.mp4", *prompt), "only sound")
     (tmp_path / "empty").mkdir()
     assert_refused(run("track", tmp_path / "empty", *prompt), "has no images")
+    numbers = np.zeros(frames[0].shape[:2], np.uint8)
+    numbers[:9, :9], numbers[20:29, :9] = 1, 2
+    Image.fromarray(numbers).save(tmp_path / "grey.png")
     for arguments, message in (
         ((), "one kind of prompt"),
         (("--not", "1,1"), "--not alone"),
@@ -279,6 +282,7 @@ def test_bad_videos_are_one_line(tmp_path, video, cup):
         ((*prompt, "--cutout", tmp_path / "x.mp4"), "give a .webm or .mov"),
         ((*prompt, "--out", tmp_path / "x.avi"), "ends in .mp4"),
         (("--mask", tmp_path / "none.png"), "none.png"),
+        (("--mask", tmp_path / "grey.png"), "grey.png has values up to 2: give 0 and 255"),
         (("--prompts", tmp_path / "none.json"), "cannot read the prompts"),
     ):
         assert_refused(run("track", path, *arguments), message)

@@ -70,7 +70,14 @@ def _read(
 
 
 def read_mask(path: Path, size: tuple[int, int]) -> NDArray[np.bool_]:
-    """H×W bool: object is what is above half, or not zero in masks of 0 and 1 and in palettes."""
+    """H×W bool: object is what is above half, or not zero in masks of 0 and 1 and in palettes.
+
+    Of a picture with transparent pixels, as ``segment --format cutout`` writes it, alpha alone
+    tells: object is what is above half.
+
+    Raises:
+        BrokenError: it is missing, damaged, of another size, or its values are not those of a mask.
+    """
     with read_mask_picture(path, size) as image:
         return mask_of_picture(image, path.name)
 
@@ -81,6 +88,11 @@ def mask_of_picture(image: Image.Image, name: str) -> NDArray[np.bool_]:
     Raises:
         BrokenError: its values are not those of a mask.
     """
+    if image.getbands()[-1] in ("A", "a"):
+        alpha = np.asarray(image.getchannel(len(image.getbands()) - 1))
+        # A cut-out shows the object where it is opaque; its colours are the photograph's.
+        if alpha.min() < 255:
+            return alpha > 127
     has_numbers = image.mode in ("1", "P")
     is_grey = has_numbers or image.mode == "L" or image.mode.startswith("I")
     values = np.asarray(image if is_grey else image.convert("L"))
@@ -90,6 +102,6 @@ def mask_of_picture(image: Image.Image, name: str) -> NDArray[np.bool_]:
     half = 127 if top <= 255 else 32767
     if top <= half:
         raise BrokenError(
-            Kind.MASK, f"its mask {name} has values up to {top}: give 0 and 255, or 0 and 1"
+            Kind.MASK, f"the mask {name} has values up to {top}: give 0 and 255, or 0 and 1"
         )
     return values > half
