@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from picosam2.decoding import leave_unturned
 from picosam2.errors import InputError
 from picosam2.levels import Range
 from picosam2.pixels import to_rgb
@@ -65,6 +66,7 @@ def open_image(
     except UnidentifiedImageError:
         raise InputError(f"{name} is not an image, or of a kind not read here") from None
     with image:
+        leave_unturned(image)
         if image.width * image.height > MAX_PIXELS:
             raise InputError(
                 f"{name} has {image.width}×{image.height} pixels; "
