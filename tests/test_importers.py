@@ -30,6 +30,8 @@ from picosam2.data.source import ShardFolder
 from picosam2.examples import EXAMPLES
 from picosam2.images import load_image
 from picosam2.masks import mask_iou
+from picosam2.segmenting.photos import find_photos
+from picosam2.video.frames import open_frames
 from picosam2.video.prompts import read_object_masks
 
 FILES = ["chelsea.jpg", "astronaut.jpg", "coffee.jpg", "rocket.jpg"]
@@ -407,6 +409,25 @@ def test_a_mask_without_photograph_is_named(tmp_path, masked):
     assert "no photograph of this name" in left_out[0]
 
 
+def test_masks_are_named_in_any_case_and_hidden_files_are_none(tmp_path, masked):
+    masks = masked / "masks"
+    (masks / "coffee.png").rename(masks / "coffee.PNG")
+    (masks / "chelsea" / "00.png").rename(masks / "chelsea" / "00.PNG")
+    for folder in (masks, masks / "chelsea"):
+        (folder / "._00.png").write_bytes(b"macOS")
+    photographs, left_out = import_some("masks", masked, tmp_path / "shards")
+    assert files(photographs) == sorted(FILES)
+    assert not left_out
+
+
+def test_a_photograph_in_a_folder_below_is_named(tmp_path, masked):
+    (masked / "images" / "below").mkdir()
+    (masked / "images" / "coffee.jpg").rename(masked / "images" / "below" / "coffee.jpg")
+    _, left_out = import_some("masks", masked, tmp_path / "shards")
+    assert left_out[0].startswith("below/coffee.jpg in ")
+    assert "put it into images/" in left_out[0]
+
+
 # Photographs alone
 
 
@@ -460,6 +481,15 @@ def test_what_a_phone_adds_after_a_jpegs_end_is_dropped(tmp_path):
     (tmp_path / "moving.jpg").write_bytes(content + b"film" * 1000)
     (photograph,) = import_("photos", tmp_path, tmp_path / "shards")
     assert photograph.load().shape == (300, 451, 3)
+
+
+@pytest.mark.parametrize("name", ["cat.jfif", "cat.jpe", "cat.TGA", "cat.gif", "cat.pgm"])
+def test_every_verb_finds_photographs_by_the_same_suffixes(tmp_path, name):
+    cat = Image.open(EXAMPLES / "images" / "chelsea.jpg")
+    save(tmp_path / "album" / name, cat)
+    assert files(import_("photos", tmp_path / "album", tmp_path / "shards")) == [name]
+    assert [photo.name for photo in find_photos([tmp_path / "album"])] == [name]
+    assert len(open_frames(tmp_path / "album")) == 1
 
 
 def test_other_files_and_hidden_ones_are_no_photographs(tmp_path):

@@ -26,7 +26,7 @@ from picosam2.following import Patience
 from picosam2.masks import mask_iou
 from picosam2.video import Tracker, TrackerConfig, VideoPredictor
 from picosam2.video.colours import Colours
-from picosam2.video.frames import _turns, open_frames
+from picosam2.video.frames import PictureFrames, _turns, open_frames
 from picosam2.video.newest import Newest
 from picosam2.video.prompts import VideoPrompt
 from picosam2.video.run import Outputs, follow_live
@@ -232,9 +232,26 @@ def test_a_folder_of_pictures_is_a_video(tmp_path, cup):
     played = open_frames(tmp_path)
     # By number: 10 comes after 9.
     assert all(np.array_equal(p, frames[n]) for n, p in played.play())
+    # What macOS puts beside files on other disks.
+    (tmp_path / "._0.png").write_bytes(b"macOS")
+    assert len(open_frames(tmp_path)) == 11
     Image.fromarray(frames[0][:50]).save(tmp_path / "11.png")
     with pytest.raises(InputError, match=r"11\.png is 360×50, the first frame 360×320"):
         list(open_frames(tmp_path).play())
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["frame_0.png", "frame_2.png", "frame_10.png", "frame_11.png"],
+        ["clip1-9.jpg", "clip1-10.jpg", "clip2-1.jpg"],
+        ["2.png", "03.png", "a.png", "b.tga", "b1.jfif", "b٣.jpe"],
+    ],
+)
+def test_pictures_play_in_the_order_of_the_numbers_in_their_names(tmp_path, names):
+    for name in names:
+        Image.new("RGB", (4, 4)).save(tmp_path / name)
+    assert [path.name for path in PictureFrames(tmp_path).files] == names
 
 
 def test_times_of_a_variable_frame_rate_are_kept(tmp_path, cup):

@@ -17,6 +17,10 @@ from picosam2.errors import InputError
 from picosam2.levels import Range
 from picosam2.pixels import to_rgb
 
+# How files of photographs are named, for all that look for them in folders. HEIC is listed although
+# Pillow cannot read it: such files are then named, not passed over.
+SUFFIXES = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif"}
+SUFFIXES |= {".jp2", ".avif", ".heic", ".heif", ".ppm", ".pgm", ".tga"}
 MAX_PIXELS = 500_000_000
 _PILLOWS_LIMIT = threading.Lock()
 
