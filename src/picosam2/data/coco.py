@@ -199,10 +199,10 @@ def _image_info(entry: Entry, number: int) -> ImageInfo:
         raise BrokenError(Kind.IMAGE, f"its original_size is {original!r:.40}")
     info = ImageInfo(
         number,
-        _pixels("width", entry.get("width")),
-        _pixels("height", entry.get("height")),
+        whole_pixels("width", entry.get("width")),
+        whole_pixels("height", entry.get("height")),
         file_name,
-        (_pixels("original_size", original[0]), _pixels("original_size", original[1]))
+        (whole_pixels("original_size", original[0]), whole_pixels("original_size", original[1]))
         if original
         else None,
         split,
@@ -211,8 +211,16 @@ def _image_info(entry: Entry, number: int) -> ImageInfo:
     return info
 
 
-def _pixels(name: str, value: Any) -> int:
-    """A side in pixels; some tools write whole numbers as 640.0."""
+def whole_pixels(name: str, value: Any) -> int:
+    """A side in pixels; some tools write whole numbers as 640.0.
+
+    Args:
+        name: of the side, for messages.
+        value: as a file has it.
+
+    Raises:
+        BrokenError: it is no whole number.
+    """
     if value is None:
         raise BrokenError(Kind.IMAGE, f"it has no {name}")
     if isinstance(value, bool) or not isinstance(value, int | float) or value % 1 != 0:
