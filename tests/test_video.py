@@ -372,11 +372,13 @@ def test_prompts_come_from_files(tmp_path, video):
     picture = Image.fromarray(masks[0].astype(np.uint8) * 2)
     picture.putpalette([0, 0, 0, 255, 0, 0, 0, 255, 0])
     picture.save(tmp_path / "first.png")
-    (tmp_path / "prompts.json").write_text(
-        json.dumps(
-            [{"object": 7, "mask": "first.png"}, {"object": 7, "frame": 4, "points": [[160, 100]]}]
-        )
-    )
+    prompts = [
+        {"object": 7, "mask": "first.png"},
+        {"object": 7.0, "frame": 4.0, "points": [[160, 100]]},
+    ]
+    # As some of Windows' programs write it.
+    content = b"\xef\xbb\xbf" + json.dumps(prompts).encode()
+    (tmp_path / "prompts.json").write_bytes(content)
     result = run("track", path, "--prompts", tmp_path / "prompts.json", "--json", "-")
     assert result.exit_code == 0, result.output
     (annotation,) = json.loads(result.stdout)["annotations"]

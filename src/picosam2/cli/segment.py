@@ -112,14 +112,7 @@ def segment(
 
     lone_photo = is_lone(photos)
     found = find_photos(photos)
-    if box_file is not None:
-        of_file = read_boxes(box_file, found)
-        prompts = {name: Prompts(boxes=given) for name, given in of_file.items()}
-        without = len(found) - len(prompts)
-        found = [photo for photo in found if photo.name in prompts]
-        if without:
-            say(f"{without} photographs have no box in {box_file}: passed over")
-    else:
+    if box_file is None:
         if mask is not None and not lone_photo:
             raise InputError("--mask is of one photograph: give that one alone")
         labels = [1] * len(points) + [0] * len(others)
@@ -149,6 +142,13 @@ def segment(
                 raise error
             problems.add(kind, photo.path.parent, photo.name, error)
 
+        if box_file is not None:
+            of_file = read_boxes(box_file, found, problems)
+            prompts = {name: Prompts(boxes=given) for name, given in of_file.items()}
+            without = len(found) - len(prompts)
+            found = [photo for photo in found if photo.name in prompts]
+            if without:
+                say(f"{without} photographs have no box in {box_file}: passed over")
         segment_photographs(found, prompts, value_range, tools, refuse, say)
 
 

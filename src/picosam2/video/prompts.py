@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import msgspec
@@ -42,7 +43,9 @@ def read_prompt_file(path: Path) -> list[VideoPrompt]:
         InputError: it is missing or damaged, or has none.
     """
     try:
-        prompts = msgspec.json.decode(path.read_bytes(), type=list[VideoPrompt])
+        # Not strict: numbers may be written as 0.0. json takes a byte order mark.
+        given = json.loads(path.read_bytes())
+        prompts = msgspec.convert(given, list[VideoPrompt], strict=False)
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"cannot read the prompts {path}: {error}") from None
     if not prompts:
