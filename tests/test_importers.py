@@ -224,6 +224,28 @@ def test_vocs_splits_are_its_lists(tmp_path, voc):
     assert_refused(result, "'test'", "train, val")
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xef\xbb\xbfa cat\r\nrocket\r\n",
+        b"a cat  1\nrocket -1\n",
+        b"\na cat 0 \n\nrocket",
+    ],
+)
+def test_vocs_lists_have_a_name_a_line(tmp_path, voc, content):
+    (voc / "JPEGImages" / "chelsea.jpg").rename(voc / "JPEGImages" / "a cat.jpg")
+    (voc / "SegmentationObject" / "chelsea.png").rename(voc / "SegmentationObject" / "a cat.png")
+    (voc / "ImageSets" / "Segmentation" / "some.txt").write_bytes(content)
+    found = import_("voc", voc, tmp_path / "shards", "--split", "some")
+    assert files(found) == ["a cat.jpg", "rocket.jpg"]
+
+
+def test_a_list_of_voc_that_is_no_text_is_named(tmp_path, voc):
+    (voc / "ImageSets" / "Segmentation" / "some.txt").write_bytes(b"caf\xe9\n")
+    result = run("data", "import", "voc", voc, "--split", "some", "--out", tmp_path / "shards")
+    assert_refused(result, "some.txt is no text in UTF-8")
+
+
 def test_vocs_pictures_with_colours_instead_of_numbers_are_left_out(tmp_path, voc):
     picture = voc / "SegmentationObject" / "coffee.png"
     Image.open(picture).convert("RGB").save(picture)
