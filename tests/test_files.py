@@ -157,6 +157,24 @@ def test_a_folder_is_no_file(tmp_path):
     assert_refused(run(*CLICK, "--json", tmp_path), "it is a folder")
 
 
+@pytest.mark.parametrize("name", ["x" * 255, "日" * 84 + ".ab"])
+def test_a_name_as_long_as_a_name_may_be_is_written(tmp_path, name):
+    write(tmp_path / name)
+    with new_folder(tmp_path / "folders" / name):
+        pass
+    assert (tmp_path / name).read_text() == "new"
+    assert len(list(tmp_path.rglob("*"))) == 3
+
+
+def test_a_longer_name_is_refused(tmp_path):
+    for written in (replacing, new_folder):
+        with (
+            pytest.raises(InputError, match=r"cannot write .*too long"),
+            written(tmp_path / ("x" * 256)),
+        ):
+            pass
+
+
 def test_what_a_killed_process_of_the_same_number_left_is_replaced(tmp_path):
     """In containers the next process has the number of the one that was killed."""
     leftover = f".out.{socket.gethostname()}.{os.getpid()}.tmp"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import glob
+import hashlib
 import os
 import shutil
 import socket
@@ -14,6 +15,9 @@ from pathlib import Path
 from typing import IO
 
 from picosam2.errors import InputError
+
+# Of a file's name, on Linux, macOS and Windows.
+MOST_BYTES = 255
 
 
 @contextlib.contextmanager
@@ -26,9 +30,9 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         InputError: the path is a folder, cannot be written, or the disk is full.
     """
-    if path.name in ("", "..") or path.is_dir():
-        raise InputError(f"cannot write {path}: it is a folder, give a file")
     try:
+        if path.name in ("", "..") or path.is_dir():
+            raise InputError(f"cannot write {path}: it is a folder, give a file")
         with _streaming(path) if _is_stream(path) else _renaming(path) as temporary:
             yield temporary
     except OSError as error:
@@ -38,7 +42,7 @@ def replacing(path: Path) -> Iterator[Path]:
 @contextlib.contextmanager
 def _renaming(path: Path) -> Iterator[Path]:
     path = path.resolve()
-    here = f".{path.name}.{socket.gethostname()}."
+    here = _beginning(path.name)
     temporary = path.with_name(f"{here}{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -97,7 +101,7 @@ def new_folder(path: Path) -> Iterator[Path]:
         if path.name in ("", "..") or (path.exists() and not _is_empty_folder(path)):
             raise InputError(f"{path} is there already: give a new folder")
         path = path.resolve()
-        here = f".{path.name}.{socket.gethostname()}."
+        here = _beginning(path.name)
         temporary = path.with_name(f"{here}{os.getpid()}.tmp")
         try:
             _remove_leftovers(path.parent, here)
@@ -129,6 +133,15 @@ def scratch_folder() -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _beginning(name: str) -> str:
+    """How the temporary names of a file or folder begin; its process and ``.tmp`` follow."""
+    host = socket.gethostname()
+    here = f".{name}.{host}."
+    if len(os.fsencode(here)) <= MOST_BYTES - len("4294967296.tmp"):
+        return here
+    return f".{hashlib.sha256(os.fsencode(name)).hexdigest()[:16]}.{host}."
 
 
 def _is_empty_folder(path: Path) -> bool:
