@@ -10,7 +10,7 @@ import shutil
 import socket
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -18,6 +18,48 @@ from picosam2.errors import InputError
 
 # Of a file's name, on Linux, macOS and Windows.
 MOST_BYTES = 255
+
+
+def check_outputs(
+    outputs: Iterable[str | Path | None], inputs: Iterable[str | Path | None]
+) -> None:
+    """Refuse to write over what is read, or twice to one file; links are followed.
+
+    Args:
+        outputs: files and folders to write; None, ``-``, devices and pipes are passed over.
+        inputs: files that are read; None, and what is no file, is passed over.
+
+    Raises:
+        InputError: an output is an input, or another output.
+    """
+    read = {_identity(Path(path)) for path in inputs if path is not None and Path(path).is_file()}
+    written = set()
+    for output in outputs:
+        if output is None or str(output) == "-" or _is_written_into(Path(output)):
+            continue
+        identity = _identity(Path(output))
+        if identity in read:
+            raise InputError(f"{output} is read too: give another file to write")
+        if identity in written:
+            raise InputError(f"{output} would be written twice: give each result its own name")
+        written.add(identity)
+
+
+def _identity(path: Path) -> tuple[int, int] | str:
+    """What is the same of a file, a link to it and its other names."""
+    try:
+        found = path.stat()
+    except (OSError, ValueError):
+        return os.path.realpath(path)
+    return found.st_dev, found.st_ino
+
+
+def _is_written_into(path: Path) -> bool:
+    """Whether it is a device or a pipe, which may be given several times, or standard output."""
+    try:
+        return _is_stream(path) and not path.is_dir()
+    except (OSError, ValueError):
+        return False
 
 
 @contextlib.contextmanager
