@@ -89,8 +89,10 @@ BROKEN_SEGMENTATIONS = {
     "runs of another size": ({"size": [30, 45], "counts": [1350]}, "[30, 45]"),
     "runs of a huge size": ({"size": [10**9, 10**9], "counts": [10**18]}, "1000000000"),
     "too few runs": ({"size": [300, 451], "counts": [5]}, "add up"),
-    "runs below zero": ({"size": [300, 451], "counts": [-5, 135305]}, "add up"),
-    "halves of runs": ({"size": [300, 451], "counts": [135299.5, 0.5]}, "add up"),
+    "runs below zero": ({"size": [300, 451], "counts": [-5, 135305]}, "-5, which is no"),
+    "halves of runs": ({"size": [300, 451], "counts": [135299.5, 0.5]}, "135299.5, which"),
+    "runs of text": ({"size": [300, 451], "counts": ["135300"]}, "which is no number of pixels"),
+    "runs of NaN": ({"size": [300, 451], "counts": [float("nan")]}, "nan, which is no number"),
     "runs cut off": ({"size": [300, 451], "counts": "zzzz~~~"}, "cut off"),
     "no runs": ({"size": [300, 451], "counts": ""}, "cut off"),
     "runs that are none": ({"size": [300, 451], "counts": 9}, "not a list or text"),
@@ -113,6 +115,11 @@ def test_a_broken_segmentation_costs_its_object_alone(tmp_path, segmentation, re
     assert entry.ids == {"image": 1, "annotation": broken["id"]}
     assert reason in entry.reason
     assert "\n" not in entry.reason
+
+
+def test_runs_may_be_written_with_a_point():
+    runs = {"size": [4, 5], "counts": [3.0, 4.0, 13]}
+    assert parse_segmentation(runs, 4, 5) == parse_segmentation(runs | {"counts": [3, 4, 13]}, 4, 5)
 
 
 def test_whole_polygons_are_rasterised_as_pycocotools_does_it():
@@ -215,6 +222,18 @@ def test_a_broken_object_is_left_out_with_its_reason(tmp_path, change, kind):
     assert entry.reason
     with pytest.raises(InputError, match="--strict"):
         CocoFolder(tmp_path, problems=Problems(strict=True))
+
+
+def test_a_category_without_a_name_is_left_out_and_no_object(tmp_path):
+    with changed_examples(tmp_path) as coco:
+        coco["categories"][0]["name"] = None
+        number = coco["categories"][0]["id"]
+    problems = Problems()
+    photographs = CocoFolder(tmp_path, problems=problems).photographs
+    (entry,) = problems.entries
+    assert (entry.kind, entry.reason) == ("broken category", "it has no name")
+    found = [a for p in photographs for a in p.objects if a.category_id == number]
+    assert {annotation.category for annotation in found} == {None}
 
 
 def test_what_is_no_object_can_be_repaired(tmp_path):
