@@ -176,6 +176,17 @@ def test_coco_results_as_boxes_give_coco_results(folder, tmp_path):
     assert (tmp_path / "coffee.txt").read_text().startswith("0 ")
 
 
+def test_a_category_below_0_is_no_class_of_yolo(tmp_path):
+    boxes = tmp_path / "boxes.json"
+    boxes.write_text(
+        json.dumps([{"file_name": "chelsea.jpg", "category_id": -1, "bbox": [1, 2, 90, 90]}])
+    )
+    options = ("--boxes", boxes, "--out", tmp_path / "out")
+    assert_refused(run("segment", CAT, *options, "--format", "yolo-seg"), "the category -1", "0")
+    assert not (tmp_path / "out").exists()
+    assert run("segment", CAT, *options, "--format", "coco").exit_code == 0
+
+
 def test_a_box_that_cannot_be_used_is_left_out(tmp_path):
     boxes = tmp_path / "boxes.csv"
     boxes.write_text(f"chelsea.jpg,{BOX}\nchelsea.jpg,500,10,600,90\nchelsea.jpg,nan,0,5,5\n")

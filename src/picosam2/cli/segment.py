@@ -120,6 +120,7 @@ def segment(
 
     lone_photo = is_lone(photos)
     found = find_photos(photos)
+    prompts: dict[str, Prompts] = {}
     if box_file is None:
         if mask is not None and not lone_photo:
             raise InputError("--mask is of one photograph: give that one alone")
@@ -135,7 +136,14 @@ def segment(
         file = str(folder / f"{stem}.{name}.json")
         if name == "rle" and json_file is not None:
             file = json_file
-        return Target(folder, file, lone_photo and one_object, not one_object, tolerance)
+        categories = frozenset(
+            box.category_id
+            for asked in prompts.values()
+            for box in asked.boxes
+            if box.category_id is not None
+        )
+        lone = lone_photo and one_object
+        return Target(folder, file, lone, not one_object, tolerance, categories)
 
     wanted = _wanted(format_name, json_file, out)
     inputs = [mask, box_file, weights, *(photo.path for photo in found)]
