@@ -274,7 +274,7 @@ def test_an_image_that_a_program_holds_stays_as_it_is(predictor, cat, decoded):
 
 
 @pytest.mark.parametrize(
-    "kind", ["photo.jpg", "photo.png", "sideways.jpg", "clear.png", "deep.png"]
+    "kind", ["photo.jpg", "photo.png", "sideways.jpg", "clear.png", "deep.png", "colour.png"]
 )
 def test_a_large_photograph_is_read_in_2_and_a_half_times_its_pixels(tmp_path, cat, kind):
     """24 megapixels of a telephone; what the process needs for itself is not counted."""
@@ -283,6 +283,9 @@ def test_a_large_photograph_is_read_in_2_and_a_half_times_its_pixels(tmp_path, c
     exif[0x0112] = 6
     if kind == "deep.png":
         Image.fromarray(deepened(np.asarray(photo.convert("L")), 12)).save(path, compress_level=1)
+    elif kind == "colour.png":
+        cv2 = pytest.importorskip("cv2")
+        cv2.imwrite(str(path), deepened(np.asarray(photo), 12))
     elif kind.endswith(".png"):
         photo.convert("RGBA" if kind == "clear.png" else "RGB").save(path, compress_level=1)
     else:

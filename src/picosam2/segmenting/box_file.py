@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from codecs import BOM_UTF8
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -83,7 +84,8 @@ def read_boxes(
     if not boxes:
         example = f", such as {named[0][0]}" if named else ""
         # A score as a sixth field makes the first corner part of the name.
-        example += f": lines are {HEADER} and no more" if "," in example[1:] else ""
+        if re.search(r",\s*[0-9.]+$", example):
+            example += f": lines are {HEADER} and no more"
         raise InputError(f"{path} has no box of the given photographs{example}")
     return boxes
 
