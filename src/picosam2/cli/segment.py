@@ -156,7 +156,8 @@ def segment(
         formats = [open_format(name, target(name)) for name in wanted]
         for form in formats:
             if form.suffix is not None:
-                check_outputs([form.path(photo.name) for photo in found], inputs)
+                # Two photographs of one file are told by the format itself.
+                check_outputs({form.path(photo.name) for photo in found}, inputs)
         return Predictor.from_pretrained(weights, engine=engine, threads=threads), formats
 
     with leaving_out(strict) as problems:
