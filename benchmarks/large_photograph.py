@@ -45,6 +45,19 @@ def deep(photo: Image.Image) -> Image.Image:
     return Image.fromarray(np.asarray(photo.convert("L")).astype(np.uint16) * 16)
 
 
+def write_deep_colour(photo: Image.Image, path: Path) -> None:
+    """16 bits a value, which Pillow cannot write."""
+    import cv2
+
+    values = np.asarray(photo)[..., ::-1].astype(np.uint16) * 257
+    cv2.imwrite(str(path), values, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+
+
+def floats(photo: Image.Image) -> Image.Image:
+    """Values beyond 0..1: black and white are looked for."""
+    return Image.fromarray(np.asarray(photo.convert("L")).astype(np.float32) * 3)
+
+
 # PNG at its fastest: only writing these takes longer otherwise.
 KINDS: dict[str, Callable[[Image.Image, Path], None]] = {
     "photo.jpg": lambda photo, path: photo.save(path, quality=90),
@@ -53,6 +66,10 @@ KINDS: dict[str, Callable[[Image.Image, Path], None]] = {
     "transparent.png": lambda photo, path: photo.convert("RGBA").save(path, compress_level=1),
     "cmyk.tif": lambda photo, path: photo.convert("CMYK").save(path),
     "12-bit.png": lambda photo, path: deep(photo).save(path, compress_level=1),
+    "16-bit.png": write_deep_colour,
+    "float.tif": lambda photo, path: floats(photo).save(path),
+    "photo.avif": lambda photo, path: photo.save(path, speed=10),
+    "photo.webp": lambda photo, path: photo.save(path, method=0),
 }
 
 

@@ -463,13 +463,14 @@ def boxes() -> str:
 
 def read_boxes_file(folder: Path) -> None:
     """As ``picosam2 segment --boxes`` does, up to which of them can be used."""
+    from picosam2.data.problems import Problems
     from picosam2.segmenting.answers import usable
     from picosam2.segmenting.box_file import read_boxes
     from picosam2.segmenting.photos import PhotoFile
     from picosam2.segmenting.prompts import Prompts
 
     photos = [PhotoFile(folder / name, name) for name in ("a.jpg", "000000000139.jpg")]
-    for given in read_boxes(folder / "boxes", photos).values():
+    for given in read_boxes(folder / "boxes", photos, Problems()).values():
         usable(Prompts(boxes=given), SIZE, str)
 
 

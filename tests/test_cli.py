@@ -254,11 +254,32 @@ ADDRESS = "https://example.org/cat.jpg"
         ("bench", "--image", ADDRESS),
         ("train", "--data", EXAMPLES, "--out", ADDRESS),
         ("eval", "--coco", ADDRESS, "--images", "images"),
+        ("track", ADDRESS, "--point", "1,1"),
     ],
     ids=lambda command: command[0],
 )
 def test_an_address_where_a_file_belongs_keeps_its_slashes(command):
     assert_refused(run(*command), f"{ADDRESS} is an address", "download it")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("segment", PHOTO, "--point", "1,1"),
+        ("track", PHOTO.parent, "--point", "1,1"),
+        ("data", "index", EXAMPLES),
+        ("eval", "--data", EXAMPLES),
+        ("fit", EXAMPLES),
+        ("bench",),
+    ],
+    ids=lambda command: command[0],
+)
+def test_an_output_is_a_file_on_this_machine(command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for address in ("s3://bucket/x.json", "file:///tmp/x.json"):
+        assert_refused(run(*command, "--json", address), f"{address} is an address")
+    assert_refused(run(*command, "--json", ""), "empty")
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
@@ -269,6 +290,7 @@ def test_an_address_where_a_file_belongs_keeps_its_slashes(command):
         (("--weights", "none.onnx"), ("cannot read", "none.onnx")),
         (("--engine", "ONNX"), ("ONNX",)),
         (("--threads", "-1"), ("--threads",)),
+        (("--threads", "100000"), ("threads must be a whole number up to", "100000")),
     ],
 )
 def test_weights_engines_and_threads_that_are_not_there_are_told(options, words):

@@ -103,6 +103,23 @@ def test_where_the_size_does_not_tell_the_photograph_counts_as_upright(
     assert not problems.unclear
 
 
+@pytest.mark.parametrize("orientation", [3, 6])
+@pytest.mark.parametrize("exif", ["auto", "ignore"])
+def test_a_tiff_follows_the_same_rule(tmp_path, orientation, exif):
+    """Pillow turns this format by itself."""
+    upright = stored_turned(tmp_path, orientation)
+    with Image.open(tmp_path / "images" / "cat.jpg") as jpeg:
+        stored = np.asarray(jpeg)
+        jpeg.save(tmp_path / "images" / "cat.tif", tiffinfo={0x0112: orientation})
+    expected = upright if exif == "auto" else stored
+    annotate(tmp_path, *expected.shape[1::-1])
+    annotations = tmp_path / "instances.json"
+    annotations.write_text(annotations.read_text().replace("cat.jpg", "cat.tif"))
+    assert_alike(load_image(tmp_path / "images" / "cat.tif"), upright)
+    for photograph in photographs_of(tmp_path, tmp_path, exif, Problems(strict=True)):
+        assert_alike(photograph.load(), expected)
+
+
 def test_the_warning_names_exif_and_the_way_out(tmp_path):
     stored_turned(tmp_path, 6, square=True)
     annotate(tmp_path, 300, 300)

@@ -16,6 +16,7 @@ from test_cli import PHOTO, assert_refused, run
 
 from picosam2 import InputError
 from picosam2.data.storage import writing
+from picosam2.examples import EXAMPLES
 from picosam2.files import new_folder, replacing, scratch_folder
 
 CLICK = ("segment", PHOTO, "--point", "230,160", "--threads", "1")
@@ -131,6 +132,44 @@ def test_every_output_may_be_a_link(verb, tmp_path):
     json.loads((tmp_path / "file.json").read_text())
 
 
+OVER_INPUTS = {
+    "the photograph": ("segment", "cat.jpg", "--point", "230,160", "--json", "cat.jpg"),
+    "a link to it": ("segment", "cat.jpg", "--point", "230,160", "--json", "link.jpg"),
+    "the boxes": ("segment", "cat.jpg", "--boxes", "masks.rle.json", "--json", "masks.rle.json"),
+    "boxes that a format's file would be": (
+        "segment", "cat.jpg", "--boxes", "cat.txt", "--format", "yolo-seg", "--out", ".",
+    ),
+    "boxes that all masks' file would be": (
+        "segment", ".", "--boxes", "masks.rle.json", "--format", "rle",
+    ),
+    "two results": ("segment", "cat.jpg", "--point", "230,160", "--json", "new", "--out", "new"),
+    "the annotations": ("data", "index", ".", "--json", "instances.json"),
+    "the annotations measured": ("eval", "--data", ".", "--json", "instances.json"),
+    "the video": ("track", "video.mp4", "--point", "1,1", "--out", "video.mp4"),
+    "the prompts": ("track", "video.mp4", "--prompts", "prompts.json", "--json", "prompts.json"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("command", OVER_INPUTS.values(), ids=OVER_INPUTS)
+def test_nothing_is_written_over_what_is_read(tmp_path, monkeypatch, command):
+    box = {"file_name": "cat.jpg", "bbox": [60, 10, 240, 285]}
+    contents = {
+        "instances.json": (EXAMPLES / "instances.json").read_bytes(),
+        "masks.rle.json": json.dumps([box]).encode(),
+        "cat.txt": b"cat.jpg,60,10,300,295",
+        "cat.jpg": PHOTO.read_bytes(),
+        "video.mp4": b"no video: it is not opened",
+        "prompts.json": b'[{"points": [[1, 1]]}]',
+    }
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / "link.jpg").symlink_to("cat.jpg")
+    monkeypatch.chdir(tmp_path)
+    assert_refused(run(*command), "is read too" if "new" not in command else "written twice")
+    (tmp_path / "link.jpg").unlink()
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == contents
+
+
 @pytest.mark.parametrize("name", ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"])
 def test_standard_output_by_its_name_is_written_to(name, tmp_path):
     """As a pipe, and as a file that the shell has opened and others have written to."""
@@ -155,6 +194,24 @@ def test_pictures_follow_links_too(tmp_path):
 
 def test_a_folder_is_no_file(tmp_path):
     assert_refused(run(*CLICK, "--json", tmp_path), "it is a folder")
+
+
+@pytest.mark.parametrize("name", ["x" * 255, "日" * 84 + ".ab"])
+def test_a_name_as_long_as_a_name_may_be_is_written(tmp_path, name):
+    write(tmp_path / name)
+    with new_folder(tmp_path / "folders" / name):
+        pass
+    assert (tmp_path / name).read_text() == "new"
+    assert len(list(tmp_path.rglob("*"))) == 3
+
+
+def test_a_longer_name_is_refused(tmp_path):
+    for written in (replacing, new_folder):
+        with (
+            pytest.raises(InputError, match=r"cannot write .*too long"),
+            written(tmp_path / ("x" * 256)),
+        ):
+            pass
 
 
 def test_what_a_killed_process_of_the_same_number_left_is_replaced(tmp_path):

@@ -125,6 +125,33 @@ def test_coco_is_read_back_by_pycocotools(tmp_path, mask):
         assert len(first["segmentation"]) == len(mask_polygons(mask))
 
 
+@pytest.mark.parametrize(
+    ("name", "told", "numbers"),
+    [
+        ("coco", [None, None], [1, 1]),
+        ("coco", [3, None], [3, 1]),
+        ("coco", [1, None, 7], [1, 8, 7]),
+        ("yolo-seg", [None, 3], [0, 3]),
+        ("yolo-seg", [None, 0, 2], [3, 0, 2]),
+    ],
+)
+def test_objects_without_a_category_share_none_with_others(tmp_path, name, told, numbers):
+    categories = frozenset(number for number in told if number is not None)
+    form = open_format(name, Target(tmp_path, str(tmp_path / "all.json"), categories=categories))
+    found = [Found(encode_mask(MASKS["plain"]), 0.5, category_id=number) for number in told]
+    photo = Photograph(tmp_path / "photo.jpg", "photo.jpg", np.zeros((120, 160, 3), np.uint8))
+    list(form.add(photo, found))
+    list(form.finish())
+    if name == "coco":
+        coco = json.loads((tmp_path / "all.json").read_text())
+        assert [each["category_id"] for each in coco["annotations"]] == numbers
+        names = {each["id"]: each["name"] for each in coco["categories"]}
+        assert [names[n] for n in numbers] == ["object" if n is None else str(n) for n in told]
+    else:
+        lines = (tmp_path / "photo.txt").read_text().splitlines()
+        assert [int(line.split()[0]) for line in lines] == numbers
+
+
 @each_mask
 def test_yolo_lines_are_the_masks(tmp_path, mask):
     write(tmp_path, "yolo-seg", [mask, MASKS["plain"]])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import logging
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ from picosam2.data.photograph import Photograph
 from picosam2.data.schema import ImageInfo, Record
 from picosam2.evaluation.memory import in_own_process, peak_resident_bytes
 from picosam2.examples import EXAMPLES
-from picosam2.images import load_image
+from picosam2.images import load_image, open_image
 from picosam2.pixels import array_to_rgb, to_rgb
 
 PHOTO = EXAMPLES / "images" / "chelsea.jpg"
@@ -175,6 +177,29 @@ def test_every_exif_orientation_is_turned_upright(tmp_path, cat, orientation, mo
     assert np.array_equal(load_image(tmp_path / "phone.png"), expected)
 
 
+@pytest.mark.parametrize("compression", [None, "tiff_lzw"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_a_tiff_of_every_orientation_is_turned_once(
+    tmp_path, cat, mode, orientation, compression, decoded
+):
+    """Pillow turns this format alone by itself."""
+    stored = Image.fromarray(cat).convert(mode)
+    path = tmp_path / "scan.tif"
+    stored.save(path, tiffinfo={0x0112: orientation}, compression=compression)
+    exif = stored.getexif()
+    exif[0x0112] = orientation
+    upright = np.asarray(ImageOps.exif_transpose(stored).convert("RGB"))
+    assert np.array_equal(load_image(path), upright)
+    with open_image(path, path.name) as image:
+        assert image.size == stored.size
+        assert np.array_equal(to_rgb(image, upright=False), np.asarray(stored.convert("RGB")))
+    # An image that a program opens itself; grey that is not compressed Pillow then misreads.
+    if compression or mode == "RGB":
+        with Image.open(path) as image:
+            assert np.array_equal(to_rgb(image), upright)
+
+
 @pytest.mark.parametrize("suffix", ["bmp", "gif", "jpg", "png", "ppm", "tga", "tif", "webp"])
 def test_every_file_is_decoded_as_pillow_does_it(tmp_path, cat, suffix, decoded):
     Image.fromarray(cat).save(tmp_path / f"cat.{suffix}")
@@ -197,6 +222,50 @@ def test_transparent_pixels_are_laid_on_white(tmp_path, cat, mode, decoded):
     assert np.array_equal(load_image(tmp_path / "cat.png"), np.asarray(laid.convert("RGB")))
 
 
+def png_with_clear_value(path, values: np.ndarray, bits: int, clear: int) -> None:
+    """A grey PNG of values of 2, 4 or 16 bits, one of which is transparent: Pillow writes none."""
+    height, width = values.shape
+    rows = [
+        row.astype(">u2").tobytes()
+        if bits == 16
+        else np.packbits(np.unpackbits(row.astype(np.uint8)[:, None], 1)[:, -bits:]).tobytes()
+        for row in values
+    ]
+    chunks = {
+        b"IHDR": struct.pack(">IIBBBBB", width, height, bits, 0, 0, 0, 0),
+        b"tRNS": struct.pack(">H", clear),
+        b"IDAT": zlib.compress(b"".join(b"\0" + row for row in rows)),
+        b"IEND": b"",
+    }
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n"
+        + b"".join(
+            struct.pack(">I", len(content))
+            + kind
+            + content
+            + struct.pack(">I", zlib.crc32(kind + content))
+            for kind, content in chunks.items()
+        )
+    )
+
+
+@pytest.mark.parametrize("bits", [2, 4, 16])
+def test_a_transparent_value_of_any_depth_is_laid_on_white(tmp_path, bits):
+    most = 2**bits - 1
+    values = np.array([[0, 1, 2, most]] * 4)
+    png_with_clear_value(tmp_path / "clear.png", values, bits, 1)
+    expected = [0, 255, round(2 * 255 / most), 255]
+    assert load_image(tmp_path / "clear.png")[0, :, 0].tolist() == expected
+
+
+def test_a_transparent_value_says_nothing_about_the_depth(tmp_path):
+    """12 bits around which all is 65535."""
+    png_with_clear_value(tmp_path / "clear.png", np.array([[0, 4095, 65535]]), 16, 65535)
+    assert load_image(tmp_path / "clear.png")[0, :, 0].tolist() == [0, 255, 255]
+    png_with_clear_value(tmp_path / "clear.png", np.array([[0, 4095, 65535]]), 16, 0)
+    assert load_image(tmp_path / "clear.png")[0, :, 0].tolist() == [255, 16, 255]
+
+
 def test_an_image_that_a_program_holds_stays_as_it_is(predictor, cat, decoded):
     """Only files that are opened here are decoded in memory that changes afterwards."""
     with Image.open(PHOTO) as image:
@@ -205,7 +274,7 @@ def test_an_image_that_a_program_holds_stays_as_it_is(predictor, cat, decoded):
 
 
 @pytest.mark.parametrize(
-    "kind", ["photo.jpg", "photo.png", "sideways.jpg", "clear.png", "deep.png"]
+    "kind", ["photo.jpg", "photo.png", "sideways.jpg", "clear.png", "deep.png", "colour.png"]
 )
 def test_a_large_photograph_is_read_in_2_and_a_half_times_its_pixels(tmp_path, cat, kind):
     """24 megapixels of a telephone; what the process needs for itself is not counted."""
@@ -214,6 +283,9 @@ def test_a_large_photograph_is_read_in_2_and_a_half_times_its_pixels(tmp_path, c
     exif[0x0112] = 6
     if kind == "deep.png":
         Image.fromarray(deepened(np.asarray(photo.convert("L")), 12)).save(path, compress_level=1)
+    elif kind == "colour.png":
+        cv2 = pytest.importorskip("cv2")
+        cv2.imwrite(str(path), deepened(np.asarray(photo), 12))
     elif kind.endswith(".png"):
         photo.convert("RGBA" if kind == "clear.png" else "RGB").save(path, compress_level=1)
     else:

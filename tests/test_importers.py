@@ -20,6 +20,7 @@ from pycocotools.coco import COCO
 from test_cli import assert_refused, changed_examples, run
 
 from picosam2.data.coco import CocoFolder
+from picosam2.data.importers.masks import read_mask
 from picosam2.data.photograph import Photograph
 from picosam2.data.reduction import reduce_mask, reduce_record
 from picosam2.data.rle import decode_rle, encode_mask, rle_bbox
@@ -29,6 +30,9 @@ from picosam2.data.source import ShardFolder
 from picosam2.examples import EXAMPLES
 from picosam2.images import load_image
 from picosam2.masks import mask_iou
+from picosam2.segmenting.photos import find_photos
+from picosam2.video.frames import open_frames
+from picosam2.video.prompts import read_object_masks
 
 FILES = ["chelsea.jpg", "astronaut.jpg", "coffee.jpg", "rocket.jpg"]
 
@@ -220,6 +224,28 @@ def test_vocs_splits_are_its_lists(tmp_path, voc):
     assert_refused(result, "'test'", "train, val")
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xef\xbb\xbfa cat\r\nrocket\r\n",
+        b"a cat  1\nrocket -1\n",
+        b"\na cat 0 \n\nrocket",
+    ],
+)
+def test_vocs_lists_have_a_name_a_line(tmp_path, voc, content):
+    (voc / "JPEGImages" / "chelsea.jpg").rename(voc / "JPEGImages" / "a cat.jpg")
+    (voc / "SegmentationObject" / "chelsea.png").rename(voc / "SegmentationObject" / "a cat.png")
+    (voc / "ImageSets" / "Segmentation" / "some.txt").write_bytes(content)
+    found = import_("voc", voc, tmp_path / "shards", "--split", "some")
+    assert files(found) == ["a cat.jpg", "rocket.jpg"]
+
+
+def test_a_list_of_voc_that_is_no_text_is_named(tmp_path, voc):
+    (voc / "ImageSets" / "Segmentation" / "some.txt").write_bytes(b"caf\xe9\n")
+    result = run("data", "import", "voc", voc, "--split", "some", "--out", tmp_path / "shards")
+    assert_refused(result, "some.txt is no text in UTF-8")
+
+
 def test_vocs_pictures_with_colours_instead_of_numbers_are_left_out(tmp_path, voc):
     picture = voc / "SegmentationObject" / "coffee.png"
     Image.open(picture).convert("RGB").save(picture)
@@ -325,6 +351,29 @@ def test_grey_edges_of_a_mask_are_cut_at_half(tmp_path, masked, examples):
         assert np.array_equal(photographs[2].mask(photographs[2].objects[0]), mask)
 
 
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+@pytest.mark.parametrize("told_by", ["alpha", "brightness"])
+def test_every_reader_of_masks_reads_a_cutout_by_its_alpha(
+    tmp_path, masked, examples, mode, told_by
+):
+    coffee = examples.photographs[2]
+    mask = coffee.mask(coffee.objects[0])
+    if told_by == "alpha":
+        picture = Image.fromarray(coffee.load()).convert(mode)
+        picture.putalpha(Image.fromarray(np.where(mask, 128, 127).astype(np.uint8)))
+    else:
+        picture = Image.fromarray(mask).convert("L").convert(mode)
+    path = masked / "masks" / "coffee.png"
+    picture.save(path)
+    imported = import_("masks", masked, tmp_path / "shards")[2]
+    for found in (
+        imported.mask(imported.objects[0]),
+        read_mask(path, (600, 400)),
+        *read_object_masks(path, (400, 600)),
+    ):
+        assert np.array_equal(found, mask)
+
+
 def test_an_empty_mask_is_a_photograph_without_object(tmp_path, masked):
     Image.new("L", (600, 400)).save(masked / "masks" / "coffee.png")
     assert not import_("masks", masked, tmp_path / "shards")[2].objects
@@ -382,6 +431,25 @@ def test_a_mask_without_photograph_is_named(tmp_path, masked):
     assert "no photograph of this name" in left_out[0]
 
 
+def test_masks_are_named_in_any_case_and_hidden_files_are_none(tmp_path, masked):
+    masks = masked / "masks"
+    (masks / "coffee.png").rename(masks / "coffee.PNG")
+    (masks / "chelsea" / "00.png").rename(masks / "chelsea" / "00.PNG")
+    for folder in (masks, masks / "chelsea"):
+        (folder / "._00.png").write_bytes(b"macOS")
+    photographs, left_out = import_some("masks", masked, tmp_path / "shards")
+    assert files(photographs) == sorted(FILES)
+    assert not left_out
+
+
+def test_a_photograph_in_a_folder_below_is_named(tmp_path, masked):
+    (masked / "images" / "below").mkdir()
+    (masked / "images" / "coffee.jpg").rename(masked / "images" / "below" / "coffee.jpg")
+    _, left_out = import_some("masks", masked, tmp_path / "shards")
+    assert left_out[0].startswith("below/coffee.jpg in ")
+    assert "put it into images/" in left_out[0]
+
+
 # Photographs alone
 
 
@@ -435,6 +503,15 @@ def test_what_a_phone_adds_after_a_jpegs_end_is_dropped(tmp_path):
     (tmp_path / "moving.jpg").write_bytes(content + b"film" * 1000)
     (photograph,) = import_("photos", tmp_path, tmp_path / "shards")
     assert photograph.load().shape == (300, 451, 3)
+
+
+@pytest.mark.parametrize("name", ["cat.jfif", "cat.jpe", "cat.TGA", "cat.gif", "cat.pgm"])
+def test_every_verb_finds_photographs_by_the_same_suffixes(tmp_path, name):
+    cat = Image.open(EXAMPLES / "images" / "chelsea.jpg")
+    save(tmp_path / "album" / name, cat)
+    assert files(import_("photos", tmp_path / "album", tmp_path / "shards")) == [name]
+    assert [photo.name for photo in find_photos([tmp_path / "album"])] == [name]
+    assert len(open_frames(tmp_path / "album")) == 1
 
 
 def test_other_files_and_hidden_ones_are_no_photographs(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import os
 import shutil
 
 import numpy as np
@@ -95,6 +96,25 @@ def test_a_photograph_that_is_in_the_file_alone(tmp_path):
     assert mask_iou(one_mask(tmp_path, [SHAPES["polygon"][0]], **fields), SQUARE) > 0.98
 
 
+def test_a_byte_order_mark_and_pixels_with_a_point_are_read(tmp_path):
+    write(tmp_path / "labelme", [SHAPES["polygon"][0]], imageWidth=600.0, imageHeight=400.0)
+    path = tmp_path / "labelme" / "coffee.json"
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    (photograph,) = import_("labelme", tmp_path / "labelme", tmp_path / "shards")
+    assert len(photograph.objects) == 1
+
+
+@pytest.mark.parametrize("name", [b"a\\b.jpg", b"caf\xe9.jpg"], ids=["backslash", "Latin-1"])
+def test_what_segment_writes_of_any_name_is_read_again(tmp_path, name):
+    photograph = tmp_path / os.fsdecode(name)
+    shutil.copy(EXAMPLES / "images" / "chelsea.jpg", photograph)
+    box = ("--box", "60,10,300,295")
+    result = run("segment", tmp_path, *box, "--format", "labelme", "--out", tmp_path)
+    assert result.exit_code == 0, result.output
+    (read,) = import_("labelme", tmp_path, tmp_path / "shards")
+    assert len(read.objects) == 1
+
+
 def test_what_segment_writes_is_read_again(tmp_path, predictor):
     """Every bundled photograph, an object a box."""
     examples = CocoFolder(EXAMPLES)
@@ -129,6 +149,8 @@ def test_what_segment_writes_is_read_again(tmp_path, predictor):
         (shape("mask", [[1, 1], [2, 2]], mask="AAAA"), "its mask cannot be read"),
         (shape("mask", [[1, 1], [2, 2]]), "without a picture"),
         ({"label": "thing"}, "points"),
+        (shape("polygon", [[1, 1], [9, 9], [float("nan"), 2]]), "no place"),
+        (shape("circle", [[10**400, 1], [2, 2]]), "out of range"),
     ],
 )
 def test_a_broken_shape_is_left_out_by_name(tmp_path, broken, says):
@@ -155,6 +177,8 @@ def test_an_object_without_a_pixel_is_left_out_by_name(tmp_path):
         ([SHAPES["circle"][0]], {"imagePath": "none.jpg"}, "none.jpg"),
         ([SHAPES["circle"][0]], {"imagePath": "none.jpg", "imageData": "?"}, "no base64"),
         (3, {}, "is not Labelme's"),
+        ([SHAPES["circle"][0]], {"imageWidth": 600.5}, "600.5, not a number of pixels"),
+        ([SHAPES["circle"][0]], {"imageWidth": True}, "True, not a number of pixels"),
         ([shape("line", [[1, 1], [9, 9]])], {}, "none of its shapes"),
         ([shape("rectangle", [[700, 10], [800, 90]])], {}, "none of its shapes"),
     ],

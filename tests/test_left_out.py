@@ -89,8 +89,10 @@ BROKEN_SEGMENTATIONS = {
     "runs of another size": ({"size": [30, 45], "counts": [1350]}, "[30, 45]"),
     "runs of a huge size": ({"size": [10**9, 10**9], "counts": [10**18]}, "1000000000"),
     "too few runs": ({"size": [300, 451], "counts": [5]}, "add up"),
-    "runs below zero": ({"size": [300, 451], "counts": [-5, 135305]}, "add up"),
-    "halves of runs": ({"size": [300, 451], "counts": [135299.5, 0.5]}, "add up"),
+    "runs below zero": ({"size": [300, 451], "counts": [-5, 135305]}, "-5, which is no"),
+    "halves of runs": ({"size": [300, 451], "counts": [135299.5, 0.5]}, "135299.5, which"),
+    "runs of text": ({"size": [300, 451], "counts": ["135300"]}, "which is no number of pixels"),
+    "runs of NaN": ({"size": [300, 451], "counts": [float("nan")]}, "nan, which is no number"),
     "runs cut off": ({"size": [300, 451], "counts": "zzzz~~~"}, "cut off"),
     "no runs": ({"size": [300, 451], "counts": ""}, "cut off"),
     "runs that are none": ({"size": [300, 451], "counts": 9}, "not a list or text"),
@@ -113,6 +115,11 @@ def test_a_broken_segmentation_costs_its_object_alone(tmp_path, segmentation, re
     assert entry.ids == {"image": 1, "annotation": broken["id"]}
     assert reason in entry.reason
     assert "\n" not in entry.reason
+
+
+def test_runs_may_be_written_with_a_point():
+    runs = {"size": [4, 5], "counts": [3.0, 4.0, 13]}
+    assert parse_segmentation(runs, 4, 5) == parse_segmentation(runs | {"counts": [3, 4, 13]}, 4, 5)
 
 
 def test_whole_polygons_are_rasterised_as_pycocotools_does_it():
@@ -217,6 +224,18 @@ def test_a_broken_object_is_left_out_with_its_reason(tmp_path, change, kind):
         CocoFolder(tmp_path, problems=Problems(strict=True))
 
 
+def test_a_category_without_a_name_is_left_out_and_no_object(tmp_path):
+    with changed_examples(tmp_path) as coco:
+        coco["categories"][0]["name"] = None
+        number = coco["categories"][0]["id"]
+    problems = Problems()
+    photographs = CocoFolder(tmp_path, problems=problems).photographs
+    (entry,) = problems.entries
+    assert (entry.kind, entry.reason) == ("broken category", "it has no name")
+    found = [a for p in photographs for a in p.objects if a.category_id == number]
+    assert {annotation.category for annotation in found} == {None}
+
+
 def test_what_is_no_object_can_be_repaired(tmp_path):
     """An area that is none, whole numbers written as fractions, and truth for a crowd."""
     with changed_examples(tmp_path) as coco:
@@ -258,6 +277,11 @@ BROKEN_PHOTOGRAPHS = {
     "no original size": (image(0, original_size=[0, 0]), "broken image record", 3),
     "half an original size": (image(0, original_size=[9]), "broken image record", 3),
     "no name": (image(0, file_name=None), "broken image record", 3),
+    "a name that is empty": (image(0, file_name=""), "broken image record", 3),
+    "the folder's own name": (image(0, file_name="."), "broken image record", 3),
+    "the folder above": (image(0, file_name=".."), "broken image record", 3),
+    "the folder above all": (image(0, file_name="/"), "broken image record", 3),
+    "folders with backslashes": (image(0, file_name=".\\.."), "broken image record", 3),
     "a name that is a list": (image(0, file_name=["a.jpg"]), "broken image record", 3),
     "no id": (image(0, id=None), "broken image record", 3),
     "a name that is none": (image(0, file_name="x\0.jpg"), "missing photograph", 3),
@@ -422,6 +446,8 @@ def test_ten_are_named_and_all_are_written(tmp_path):
 
 def test_ids_that_are_text_stand_for_numbers():
     assert as_number(1) == as_number("1") == as_number(1.0) == as_number(" 1 ") == 1
+    assert all(as_number(str(n)) == as_number(n) == n for n in (2**63 - 1, -(2**63), 10**18))
+    assert 0 < as_number(str(2**63)) < 2**53
     number = as_number("0b3f7a1e-8d1c-4c0e-9a55-6f1f4f3a2b10")
     assert number == as_number("0b3f7a1e-8d1c-4c0e-9a55-6f1f4f3a2b10")
     assert number != as_number("0b3f7a1e-8d1c-4c0e-9a55-6f1f4f3a2b11")

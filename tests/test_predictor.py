@@ -216,7 +216,7 @@ def test_bad_images_are_refused(predictor, image):
         predictor.set_image(image)
 
 
-@pytest.mark.parametrize("threads", [-1, 1.5, "2", None])
+@pytest.mark.parametrize("threads", [-1, 1.5, "2", None, 100_000])
 def test_threads_are_counted(threads):
     with pytest.raises(ValueError, match="threads must be a whole number"):
         Predictor.from_pretrained(threads=threads)

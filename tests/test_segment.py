@@ -17,8 +17,11 @@ from pycocotools.coco import COCO
 from test_cli import assert_refused, run
 
 from picosam2.automatic import AutomaticMaskGenerator
+from picosam2.data.problems import Problems
 from picosam2.examples import EXAMPLES
 from picosam2.images import load_image
+from picosam2.segmenting.box_file import read_boxes
+from picosam2.segmenting.photos import PhotoFile
 
 PHOTOS = EXAMPLES / "images"
 CAT = PHOTOS / "chelsea.jpg"
@@ -173,6 +176,17 @@ def test_coco_results_as_boxes_give_coco_results(folder, tmp_path):
     assert (tmp_path / "coffee.txt").read_text().startswith("0 ")
 
 
+def test_a_category_below_0_is_no_class_of_yolo(tmp_path):
+    boxes = tmp_path / "boxes.json"
+    boxes.write_text(
+        json.dumps([{"file_name": "chelsea.jpg", "category_id": -1, "bbox": [1, 2, 90, 90]}])
+    )
+    options = ("--boxes", boxes, "--out", tmp_path / "out")
+    assert_refused(run("segment", CAT, *options, "--format", "yolo-seg"), "the category -1", "0")
+    assert not (tmp_path / "out").exists()
+    assert run("segment", CAT, *options, "--format", "coco").exit_code == 0
+
+
 def test_a_box_that_cannot_be_used_is_left_out(tmp_path):
     boxes = tmp_path / "boxes.csv"
     boxes.write_text(f"chelsea.jpg,{BOX}\nchelsea.jpg,500,10,600,90\nchelsea.jpg,nan,0,5,5\n")
@@ -184,6 +198,51 @@ def test_a_box_that_cannot_be_used_is_left_out(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("entry", "reason"),
+    [
+        ({"file_name": "chelsea.jpg", "bbox": None}, "entry 1 is not a COCO result"),
+        ({"file_name": "chelsea.jpg", "bbox": [1, 2, 3]}, "entry 1 is not a COCO result"),
+        ({"file_name": "chelsea.jpg", "bbox": [1, 2, float("nan"), 4]}, "finite"),
+        ({"bbox": [1, 2, 3, 4]}, "neither file_name nor image_id"),
+        ({"image_id": 1.5, "bbox": [1, 2, 3, 4]}, "entry 1 is not a COCO result"),
+        (7, "entry 1 is not a COCO result"),
+    ],
+)
+def test_a_broken_entry_of_a_list_is_left_out(tmp_path, entry, reason):
+    boxes = tmp_path / "boxes.json"
+    whole = {"file_name": "chelsea.jpg", "bbox": [60, 10, 240, 285]}
+    boxes.write_text(json.dumps([whole, entry]))
+    result = run("segment", CAT, "--boxes", boxes, "--json", "-")
+    assert len(json.loads(result.stdout)) == 1
+    assert reason in result.stderr
+    assert "left out: 1 in all: 1 unusable prompt" in result.stderr
+    assert_refused(run("segment", CAT, "--boxes", boxes, "--strict"), reason)
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        {"image_id": 139.0, "category_id": 3.0},
+        {"file_name": "./below/139.jpg"},
+        {"file_name": "below\\139.jpg"},
+        "./below/139.jpg",
+        "below\\139.jpg",
+    ],
+)
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["plain", "byte order mark"])
+def test_a_photograph_may_be_named_as_other_programs_write_it(tmp_path, named, mark):
+    (tmp_path / "below").mkdir()
+    photo = PhotoFile(tmp_path / "below" / "139.jpg", "below/139.jpg")
+    entry = [named | {"bbox": [1, 2, 3, 4]}] if isinstance(named, dict) else None
+    text = f"{named},1,2,4,6" if entry is None else json.dumps(entry)
+    (tmp_path / "boxes").write_bytes(mark + text.encode())
+    (given,) = read_boxes(tmp_path / "boxes", [photo], Problems(strict=True))[photo.name]
+    assert given.corners == (1, 2, 4, 6)
+    ids = (139, 3) if entry and "image_id" in entry[0] else (None, None)
+    assert (given.image_id, given.category_id) == ids
+
+
+@pytest.mark.parametrize(
     ("content", "words"),
     [
         ("", ["no box of the given photographs"]),
@@ -191,9 +250,10 @@ def test_a_box_that_cannot_be_used_is_left_out(tmp_path):
         ("chelsea.jpg,1,2,3,4\nchelsea.jpg,a,b,c,d\n", ["line 2"]),
         ("dog.jpg,1,2,3,4\n", ["no box of the given photographs", "dog.jpg"]),
         ('{"annotations": []}', ["COCO results"]),
-        ("[1]", ["COCO results"]),
-        ('[{"image_id": 1, "bbox": [1, 2, 3]}]', ["COCO results"]),
-        ('[{"bbox": [1, 2, 3, 4]}]', ["neither file_name nor image_id"]),
+        ("[1]", ["no box that can be used"]),
+        ('[{"image_id": 1, "bbox": [1, 2, 3]}]', ["no box that can be used"]),
+        ('[{"bbox": [1, 2, 3, 4]}]', ["no box that can be used"]),
+        ("chelsea.jpg,1,2,30,40,0.9\n", ["chelsea.jpg,1", "file,x0,y0,x1,y1 and no more"]),
         ("[" * 100_000, ["COCO results"]),
         (b"\xff\xfe\x00", ["neither JSON nor text"]),
         (None, ["cannot read"]),

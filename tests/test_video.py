@@ -27,7 +27,7 @@ from picosam2.following import Patience
 from picosam2.masks import mask_iou
 from picosam2.video import Tracker, TrackerConfig, VideoPredictor
 from picosam2.video.colours import Colours
-from picosam2.video.frames import _turns, open_frames
+from picosam2.video.frames import PictureFrames, _turns, open_frames
 from picosam2.video.newest import Newest
 from picosam2.video.prompts import VideoPrompt
 from picosam2.video.run import Outputs, follow_live
@@ -261,9 +261,26 @@ def test_a_folder_of_pictures_is_a_video(tmp_path, cup):
     played = open_frames(tmp_path)
     # By number: 10 comes after 9.
     assert all(np.array_equal(p, frames[n]) for n, p in played.play())
+    # What macOS puts beside files on other disks.
+    (tmp_path / "._0.png").write_bytes(b"macOS")
+    assert len(open_frames(tmp_path)) == 11
     Image.fromarray(frames[0][:50]).save(tmp_path / "11.png")
     with pytest.raises(InputError, match=r"11\.png is 360×50, the first frame 360×320"):
         list(open_frames(tmp_path).play())
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["frame_0.png", "frame_2.png", "frame_10.png", "frame_11.png"],
+        ["clip1-9.jpg", "clip1-10.jpg", "clip2-1.jpg"],
+        ["2.png", "03.png", "a.png", "b.tga", "b1.jfif", "b٣.jpe"],
+    ],
+)
+def test_pictures_play_in_the_order_of_the_numbers_in_their_names(tmp_path, names):
+    for name in names:
+        Image.new("RGB", (4, 4)).save(tmp_path / name)
+    assert [path.name for path in PictureFrames(tmp_path).files] == names
 
 
 def test_times_of_a_variable_frame_rate_are_kept(tmp_path, cup):
@@ -299,6 +316,9 @@ def test_bad_videos_are_one_line(tmp_path, video, cup):
     assert_refused(run("track", tmp_path / "sound.mp4", *prompt), "only sound")
     (tmp_path / "empty").mkdir()
     assert_refused(run("track", tmp_path / "empty", *prompt), "has no images")
+    numbers = np.zeros(frames[0].shape[:2], np.uint8)
+    numbers[:9, :9], numbers[20:29, :9] = 1, 2
+    Image.fromarray(numbers).save(tmp_path / "grey.png")
     for arguments, message in (
         ((), "one kind of prompt"),
         (("--not", "1,1"), "--not alone"),
@@ -309,6 +329,7 @@ def test_bad_videos_are_one_line(tmp_path, video, cup):
         ((*prompt, "--cutout", tmp_path / "x.mp4"), "give a .webm or .mov"),
         ((*prompt, "--out", tmp_path / "x.avi"), "ends in .mp4"),
         (("--mask", tmp_path / "none.png"), "none.png"),
+        (("--mask", tmp_path / "grey.png"), "grey.png has values up to 2: give 0 and 255"),
         (("--prompts", tmp_path / "none.json"), "cannot read the prompts"),
     ):
         assert_refused(run("track", path, *arguments), message)
@@ -440,11 +461,13 @@ def test_prompts_come_from_files(tmp_path, video):
     picture = Image.fromarray(masks[0].astype(np.uint8) * 2)
     picture.putpalette([0, 0, 0, 255, 0, 0, 0, 255, 0])
     picture.save(tmp_path / "first.png")
-    (tmp_path / "prompts.json").write_text(
-        json.dumps(
-            [{"object": 7, "mask": "first.png"}, {"object": 7, "frame": 4, "points": [[160, 100]]}]
-        )
-    )
+    prompts = [
+        {"object": 7, "mask": "first.png"},
+        {"object": 7.0, "frame": 4.0, "points": [[160, 100]]},
+    ]
+    # As some of Windows' programs write it.
+    content = b"\xef\xbb\xbf" + json.dumps(prompts).encode()
+    (tmp_path / "prompts.json").write_bytes(content)
     result = run("track", path, "--prompts", tmp_path / "prompts.json", "--json", "-")
     assert result.exit_code == 0, result.output
     (annotation,) = json.loads(result.stdout)["annotations"]

@@ -13,6 +13,7 @@ import os
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from PIL.TiffImagePlugin import TiffImageFile
 
 # Smaller ones are not worth a mapping of their own, of which a process has only so many.
 MIN_PIXELS = 2**22
@@ -22,6 +23,23 @@ BLOCK_PIXELS = 2**18
 MODES = {"RGB": "RGBX", "RGBA": "RGBA"}
 # Its decoders that write into any such memory: those of JPEG, PNG and plain pixels.
 DECODERS = {"jpeg", "zip", "raw"}
+
+
+def leave_unturned(image: Image.Image) -> None:
+    """Have an opened TIFF decoded as it is stored, as Pillow decodes all other formats.
+
+    Pillow says a TIFF's size as its orientation turns it and turns the pixels too, once they are
+    decoded: who then asks EXIF would turn it again, and could not have it as it is stored.
+
+    Raises:
+        Exception: what Pillow raises for damaged EXIF.
+    """
+    if isinstance(image, TiffImageFile):
+        # It is read while the file is open.
+        image.getexif()
+        image._size = image._tile_size
+        # What turns it.
+        vars(image)["load_end"] = lambda: None
 
 
 def decode_in_place(image: Image.Image) -> NDArray[np.uint8] | None:
@@ -41,6 +59,9 @@ def decode_in_place(image: Image.Image) -> NDArray[np.uint8] | None:
     if not tiles or image.mode not in MODES or "transparency" in image.info:
         return None
     if image.width * image.height < MIN_PIXELS:
+        return None
+    # A TIFF that Pillow is going to turn has other pixels until then.
+    if getattr(image, "_tile_size", image.size) != image.size:
         return None
     if not DECODERS.issuperset(tile[0] for tile in tiles):
         return None

@@ -4,16 +4,62 @@ from __future__ import annotations
 
 import contextlib
 import glob
+import hashlib
 import os
 import shutil
 import socket
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
 from picosam2.errors import InputError
+
+# Of a file's name, on Linux, macOS and Windows.
+MOST_BYTES = 255
+
+
+def check_outputs(
+    outputs: Iterable[str | Path | None], inputs: Iterable[str | Path | None]
+) -> None:
+    """Refuse to write over what is read, or twice to one file; links are followed.
+
+    Args:
+        outputs: files and folders to write; None, ``-``, devices and pipes are passed over.
+        inputs: files that are read; None, and what is no file, is passed over.
+
+    Raises:
+        InputError: an output is an input, or another output.
+    """
+    read = {_identity(Path(path)) for path in inputs if path is not None and Path(path).is_file()}
+    written = set()
+    for output in outputs:
+        if output is None or str(output) == "-" or _is_written_into(Path(output)):
+            continue
+        identity = _identity(Path(output))
+        if identity in read:
+            raise InputError(f"{output} is read too: give another file to write")
+        if identity in written:
+            raise InputError(f"{output} would be written twice: give each result its own name")
+        written.add(identity)
+
+
+def _identity(path: Path) -> tuple[int, int] | str:
+    """What is the same of a file, a link to it and its other names."""
+    try:
+        found = path.stat()
+    except (OSError, ValueError):
+        return os.path.realpath(path)
+    return found.st_dev, found.st_ino
+
+
+def _is_written_into(path: Path) -> bool:
+    """Whether it is a device or a pipe, which may be given several times, or standard output."""
+    try:
+        return _is_stream(path) and not path.is_dir()
+    except (OSError, ValueError):
+        return False
 
 
 @contextlib.contextmanager
@@ -26,9 +72,9 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         InputError: the path is a folder, cannot be written, or the disk is full.
     """
-    if path.name in ("", "..") or path.is_dir():
-        raise InputError(f"cannot write {path}: it is a folder, give a file")
     try:
+        if path.name in ("", "..") or path.is_dir():
+            raise InputError(f"cannot write {path}: it is a folder, give a file")
         with _streaming(path) if _is_stream(path) else _renaming(path) as temporary:
             yield temporary
     except OSError as error:
@@ -38,7 +84,7 @@ def replacing(path: Path) -> Iterator[Path]:
 @contextlib.contextmanager
 def _renaming(path: Path) -> Iterator[Path]:
     path = path.resolve()
-    here = f".{path.name}.{socket.gethostname()}."
+    here = _beginning(path.name)
     temporary = path.with_name(f"{here}{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -97,7 +143,7 @@ def new_folder(path: Path) -> Iterator[Path]:
         if path.name in ("", "..") or (path.exists() and not _is_empty_folder(path)):
             raise InputError(f"{path} is there already: give a new folder")
         path = path.resolve()
-        here = f".{path.name}.{socket.gethostname()}."
+        here = _beginning(path.name)
         temporary = path.with_name(f"{here}{os.getpid()}.tmp")
         try:
             _remove_leftovers(path.parent, here)
@@ -129,6 +175,15 @@ def scratch_folder() -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _beginning(name: str) -> str:
+    """How the temporary names of a file or folder begin; its process and ``.tmp`` follow."""
+    host = socket.gethostname()
+    here = f".{name}.{host}."
+    if len(os.fsencode(here)) <= MOST_BYTES - len("4294967296.tmp"):
+        return here
+    return f".{hashlib.sha256(os.fsencode(name)).hexdigest()[:16]}.{host}."
 
 
 def _is_empty_folder(path: Path) -> bool:

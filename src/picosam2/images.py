@@ -12,10 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from picosam2.decoding import leave_unturned
 from picosam2.errors import InputError
 from picosam2.levels import Range
 from picosam2.pixels import to_rgb
 
+# How files of photographs are named, for all that look for them in folders. HEIC is listed although
+# Pillow cannot read it: such files are then named, not passed over.
+SUFFIXES = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif"}
+SUFFIXES |= {".jp2", ".avif", ".heic", ".heif", ".ppm", ".pgm", ".tga"}
 MAX_PIXELS = 500_000_000
 _PILLOWS_LIMIT = threading.Lock()
 
@@ -65,6 +70,7 @@ def open_image(
     except UnidentifiedImageError:
         raise InputError(f"{name} is not an image, or of a kind not read here") from None
     with image:
+        leave_unturned(image)
         if image.width * image.height > MAX_PIXELS:
             raise InputError(
                 f"{name} has {image.width}×{image.height} pixels; "

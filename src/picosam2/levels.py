@@ -69,7 +69,8 @@ def find_levels(strips: Iterable[NDArray[np.generic]], count: int) -> Levels:
         finite = strip if whole else strip[np.isfinite(strip)]
         if finite.size:
             least, most = min(least, finite.min()), max(most, finite.max())
-            samples.append(finite.ravel()[::step])
+            # A view would keep all values in memory.
+            samples.append(finite.ravel()[::step].copy())
     if whole and least >= 0 and most < 2 ** BITS[-1]:
         bits = next(bits for bits in BITS if most < 2**bits)
         return Levels(0, 2**bits - 1, f"{bits}-bit values")

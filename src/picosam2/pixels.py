@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from picosam2.decoding import decode_in_place
+from picosam2.decoding import decode_in_place, leave_unturned
 from picosam2.errors import InputError
 from picosam2.levels import Range, find_levels, given_levels
 
@@ -63,6 +63,7 @@ def to_rgb(
         InputError: the range is empty.
         Exception: what Pillow raises for a damaged image.
     """
+    _rescale_transparency(image)
     low_bytes = _low_bytes(image)
     colour = decode_in_place(image) if consume else None
     image.load()
@@ -79,7 +80,8 @@ def to_rgb(
     stored = _STORED[orientation](result) if orientation in _STORED else result
     only_moved = colour is not None and low_bytes is None and value_range is None
     at_once = MOVED_PIXELS if only_moved else STRIP_PIXELS
-    _fill(stored, _strips_of(image, colour, low_bytes), value_range, name, at_once)
+    clear = image.info.get("transparency") if image.mode.startswith("I") else None
+    _fill(stored, _strips_of(image, colour, low_bytes), value_range, name, at_once, clear)
     return result
 
 
@@ -116,14 +118,19 @@ def _fill(
     value_range: Range | None,
     name: str,
     at_once: int = STRIP_PIXELS,
+    clear: int | None = None,
 ) -> None:
+    """Fill a picture; deep values that are ``clear`` are transparent: they become white."""
     height, width, _ = target.shape
     step = max(1, at_once // width)
     slices = [slice(top, min(top + step, height)) for top in range(0, height, step)]
     levels = None if value_range is None else given_levels(value_range)
     kind = strips(slice(0, 1)).dtype
     if levels is None and kind != np.uint8:
-        levels = find_levels(map(strips, slices), height * width)
+        read = map(strips, slices)
+        # A transparent value says nothing about the photograph's depth.
+        opaque = read if clear is None else (np.where(s == clear, 0, s) for s in read)
+        levels = find_levels(opaque, height * width)
     if levels is not None:
         # The log's reader tells alike ones from the format: the numbers are arguments.
         _LOG.warning(
@@ -136,7 +143,9 @@ def _fill(
         # Looking up is several times as fast as computing.
         shown = levels(np.arange(2**16)).__getitem__
     for rows in slices:
-        strip = np.broadcast_to(shown(strips(rows)), target[rows].shape)
+        values = strips(rows)
+        laid = shown(values) if clear is None else np.where(values == clear, 255, shown(values))
+        strip = np.broadcast_to(laid.astype(np.uint8, copy=False), target[rows].shape)
         # Pixel by pixel, not value by value: turning a photograph takes a third of the time.
         target[rows].view("V3")[..., 0] = np.ascontiguousarray(strip).view("V3")[..., 0]
 
@@ -165,6 +174,17 @@ def _strips_of(
     return shown if low_bytes is None else deep
 
 
+def _rescale_transparency(image: Image.Image) -> None:
+    """Give the transparent value of a PNG as its pixels are decoded, where Pillow does not."""
+    key, tiles = image.info.get("transparency"), getattr(image, "tile", ())
+    kind = tiles[0][3] if tiles else None
+    # Grey of 2 and 4 bits is spread to 8; of 16-bit colour the high byte is read.
+    if kind in ("L;2", "L;4") and isinstance(key, int):
+        image.info["transparency"] = key * (85 if kind == "L;2" else 17)
+    if isinstance(kind, str) and kind in DEEP_COLOUR and isinstance(key, tuple):
+        image.info["transparency"] = tuple(value >> 8 for value in key)
+
+
 def _low_bytes(image: Image.Image) -> NDArray[np.uint8] | None:
     """H×W×3: what Pillow leaves out of 16-bit colour; None of other images."""
     name, stream = getattr(image, "filename", ""), getattr(image, "fp", None)
@@ -177,6 +197,8 @@ def _low_bytes(image: Image.Image) -> NDArray[np.uint8] | None:
     else:
         return None
     with twin:
+        if "load_end" in vars(image):
+            leave_unturned(twin)
         twin.tile = [
             getattr(type(tile), "_make", tuple)((*tile[:3], _other_byte(tile[3]) or tile[3]))
             for tile in twin.tile

@@ -13,15 +13,17 @@ from PIL import Image
 
 from picosam2.camera.base import SETTLE_FRAMES, Frame
 from picosam2.errors import InputError
-from picosam2.images import load_image
+from picosam2.images import SUFFIXES, load_image
 from picosam2.levels import Range
 from picosam2.predictor import PredictorConfig
 from picosam2.prompt import CROP_SIZE, Region
 from picosam2.runtime import Runtime
-from picosam2.video.frames import IMAGES, open_frames
+from picosam2.video.frames import open_frames
 
 # A single photograph stands still for a second, long enough to be found and looked at again.
 STILL_FRAMES = 30
+# A file of these is one picture; a GIF may be a video.
+STILL = SUFFIXES - {".gif"}
 
 
 class ReplayCamera:
@@ -114,6 +116,6 @@ def play(
     Raises:
         InputError: there is nothing to play, or it cannot be read.
     """
-    if path.is_file() and path.suffix.lower() in IMAGES:
+    if path.is_file() and path.suffix.lower() in STILL:
         return repeat(load_image(path, value_range), frames or STILL_FRAMES)
     return islice((pixels for _, pixels in open_frames(path, value_range).play()), frames)

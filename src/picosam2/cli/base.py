@@ -108,6 +108,23 @@ class LocalPath(click.Path):
 PATH = LocalPath()
 
 
+class OutputFile(click.types.StringParamType):
+    """A file to write on this machine, or ``-``: an address or nothing is refused."""
+
+    name = "file"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """As text, which ``-`` is too."""
+        if "://" in str(value):
+            self.fail(f"{value} is an address: give a file on this machine", param, ctx)
+        if not str(value):
+            self.fail("its name is empty: give a file, or - for standard output", param, ctx)
+        return str(value)
+
+
+OUTPUT = OutputFile()
+
+
 def floats(count: int) -> Callable[..., Any]:
     """A click callback that reads ``count`` numbers separated by commas, or several times that."""
 

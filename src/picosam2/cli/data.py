@@ -9,6 +9,7 @@ import click
 
 from picosam2.cli.base import (
     NATURAL,
+    OUTPUT,
     PATH,
     POSITIVE,
     Group,
@@ -88,7 +89,13 @@ def import_(
 
 @data.command()
 @click.argument("location")
-@click.option("--json", "json_file", metavar="FILE", help="Write the counts as JSON; - for stdout.")
+@click.option(
+    "--json",
+    "json_file",
+    type=OUTPUT,
+    metavar="FILE",
+    help="Write the counts as JSON; - for stdout.",
+)
 @click.option("--decode", is_flag=True, help="Decode every photograph too, which takes longer.")
 @exif_option
 @strict_option
@@ -101,8 +108,10 @@ def index(location: str, json_file: str | None, decode: bool, exif: Exif, strict
     from msgspec import to_builtins
 
     from picosam2.data.source import count_annotations, leave_out_damaged, open_source
+    from picosam2.files import check_outputs
     from picosam2.output import write_json
 
+    check_outputs([json_file], files_of(location))
     with leaving_out(strict) as problems:
         source = open_source(location, problems=problems, exif=exif)
         if decode:
@@ -117,6 +126,12 @@ def index(location: str, json_file: str | None, decode: bool, exif: Exif, strict
         click.echo(line, err=json_file == "-")
     if json_file is not None:
         write_json(json_file, counts)
+
+
+def files_of(location: str) -> list[Path]:
+    """The files of data on this machine that hold annotations."""
+    path = Path(location)
+    return [path, path / "instances.json", *path.glob("*.tar")]
 
 
 def _count_lines(counts: dict[str, Any]) -> list[str]:

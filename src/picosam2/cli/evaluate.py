@@ -10,6 +10,7 @@ import click
 
 from picosam2.cli.base import (
     NATURAL,
+    OUTPUT,
     PATH,
     POSITIVE,
     BadInput,
@@ -44,7 +45,9 @@ if TYPE_CHECKING:
     "--seed", type=NATURAL, default=0, show_default=True, help="Of --limit, jitter and intervals."
 )
 @weights_option
-@click.option("--json", "json_file", metavar="FILE", help="Write the figures; - for stdout.")
+@click.option(
+    "--json", "json_file", type=OUTPUT, metavar="FILE", help="Write the figures; - for stdout."
+)
 @click.option(
     "--predictions", type=PATH, help="Score these paper96 masks (COCO results) beside ours."
 )
@@ -85,8 +88,12 @@ def evaluate(
     video (of a folder of SEQUENCE/video.mp4 with SEQUENCE/masks.json) goes alone; its --peers are
     boxed, mil and sam2-tiny.
     """
+    from picosam2.cli.data import files_of
+    from picosam2.files import check_outputs
     from picosam2.output import write_json
 
+    inputs = [coco, lvis, predictions, *_names(weights), *(files_of(data) if data else ())]
+    check_outputs([json_file], inputs)
     if _names(protocol) == ["video"]:
         if data is None or out is not None or predictions is not None or limit is not None:
             raise BadInput("--protocol video needs --data, and takes no --out and no --limit")

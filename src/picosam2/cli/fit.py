@@ -6,13 +6,15 @@ from pathlib import Path
 
 import click
 
-from picosam2.cli.base import PATH, POSITIVE, threads_option
+from picosam2.cli.base import OUTPUT, PATH, POSITIVE, threads_option
 
 
 @click.command()
 @click.argument("folder", type=PATH, default="exported")
-@click.option("--json", "json_file", metavar="FILE", help="Write the figures; - for stdout.")
-@click.option("--markdown", metavar="FILE", help="Write the table.")
+@click.option(
+    "--json", "json_file", type=OUTPUT, metavar="FILE", help="Write the figures; - for stdout."
+)
+@click.option("--markdown", type=OUTPUT, metavar="FILE", help="Write the table.")
 def fit(folder: Path, json_file: str | None, markdown: str | None) -> None:
     """Say what each model exported into FOLDER needs, and how fast it is.
 
@@ -38,7 +40,9 @@ def fit(folder: Path, json_file: str | None, markdown: str | None) -> None:
 @click.option(
     "--rounds", type=POSITIVE, default=50, show_default=True, help="Times to ask each model."
 )
-@click.option("--json", "json_file", metavar="FILE", help="Write the figures; - for stdout.")
+@click.option(
+    "--json", "json_file", type=OUTPUT, metavar="FILE", help="Write the figures; - for stdout."
+)
 @threads_option
 def bench(
     models: tuple[Path, ...],

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from picosam2.cli.base import (
+    OUTPUT,
     PATH,
     boxes_option,
     check_clicks,
@@ -61,7 +62,13 @@ if TYPE_CHECKING:
     help="How far polygons may be from the mask's outline, in pixels.",
 )
 @click.option("--out", type=PATH, help="Folder of the results.  [default: .]")
-@click.option("--json", "json_file", metavar="FILE", help="Write --format rle here; - for stdout.")
+@click.option(
+    "--json",
+    "json_file",
+    type=OUTPUT,
+    metavar="FILE",
+    help="Write --format rle here; - for stdout.",
+)
 @strict_option
 @range_option
 @weights_option
@@ -104,6 +111,7 @@ def segment(
     check_clicks(points, others, boxes, mask)
     if everything and format_name == "cutout":
         raise InputError("--everything keeps no soft edges: give --format png, or boxes as prompts")
+    from picosam2.files import check_outputs
     from picosam2.formats.base import Target
     from picosam2.segmenting.box_file import GivenBox, read_boxes
     from picosam2.segmenting.photos import find_photos, is_lone
@@ -112,14 +120,8 @@ def segment(
 
     lone_photo = is_lone(photos)
     found = find_photos(photos)
-    if box_file is not None:
-        of_file = read_boxes(box_file, found)
-        prompts = {name: Prompts(boxes=given) for name, given in of_file.items()}
-        without = len(found) - len(prompts)
-        found = [photo for photo in found if photo.name in prompts]
-        if without:
-            say(f"{without} photographs have no box in {box_file}: passed over")
-    else:
+    prompts: dict[str, Prompts] = {}
+    if box_file is None:
         if mask is not None and not lone_photo:
             raise InputError("--mask is of one photograph: give that one alone")
         labels = [1] * len(points) + [0] * len(others)
@@ -134,12 +136,28 @@ def segment(
         file = str(folder / f"{stem}.{name}.json")
         if name == "rle" and json_file is not None:
             file = json_file
-        return Target(folder, file, lone_photo and one_object, not one_object, tolerance)
+        categories = frozenset(
+            box.category_id
+            for asked in prompts.values()
+            for box in asked.boxes
+            if box.category_id is not None
+        )
+        lone = lone_photo and one_object
+        return Target(folder, file, lone, not one_object, tolerance, categories)
+
+    wanted = _wanted(format_name, json_file, out)
+    inputs = [mask, box_file, weights, *(photo.path for photo in found)]
+    whole = [target(name).file for name in wanted if name in ("rle", "coco")]
+    check_outputs([out, *whole], inputs)
 
     def tools() -> tuple[Predictor, Sequence[Format]]:
         from picosam2.predictor import Predictor
 
-        formats = [open_format(name, target(name)) for name in _wanted(format_name, json_file, out)]
+        formats = [open_format(name, target(name)) for name in wanted]
+        for form in formats:
+            if form.suffix is not None:
+                # Two photographs of one file are told by the format itself.
+                check_outputs({form.path(photo.name) for photo in found}, inputs)
         return Predictor.from_pretrained(weights, engine=engine, threads=threads), formats
 
     with leaving_out(strict) as problems:
@@ -149,6 +167,13 @@ def segment(
                 raise error
             problems.add(kind, photo.path.parent, photo.name, error)
 
+        if box_file is not None:
+            of_file = read_boxes(box_file, found, problems)
+            prompts = {name: Prompts(boxes=given) for name, given in of_file.items()}
+            without = len(found) - len(prompts)
+            found = [photo for photo in found if photo.name in prompts]
+            if without:
+                say(f"{without} photographs have no box in {box_file}: passed over")
         segment_photographs(found, prompts, value_range, tools, refuse, say)
 
 

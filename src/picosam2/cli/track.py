@@ -10,6 +10,7 @@ import click
 
 from picosam2.cli.base import (
     NATURAL,
+    OUTPUT,
     PATH,
     POSITIVE,
     boxes_option,
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("video", metavar="VIDEO|FOLDER|CAMERA")
+@click.argument("video", type=PATH, metavar="VIDEO|FOLDER|CAMERA")
 @point_option
 @not_option
 @boxes_option
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
 @click.option(
     "--json",
     "json_file",
+    type=OUTPUT,
     metavar="FILE",
     help="COCO's JSON for videos (YouTube-VIS); - for stdout.",
 )
@@ -60,7 +62,7 @@ if TYPE_CHECKING:
 @engine_option
 @click.option("--threads", type=NATURAL, default=1, show_default=True, help="CPU threads.")
 def track(
-    video: str,
+    video: Path,
     points: tuple[tuple[float, ...], ...],
     others: tuple[tuple[float, ...], ...],
     boxes: tuple[tuple[float, ...], ...],
@@ -84,17 +86,20 @@ def track(
     backwards.
     """
     prompts = _read_prompts(points, others, boxes, mask, frame, prompt_file)
+    from picosam2.files import check_outputs
     from picosam2.video.run import Outputs, track_camera, track_video
 
     if not any((out, masks, json_file, cutout)):
-        out = Path(f"{Path(video).name}.tracked.mp4")
+        out = Path(f"{video.name}.tracked.mp4")
     outputs = Outputs(out, masks, json_file, cutout)
+    pictures = [prompt.mask for prompt in prompts]
+    check_outputs([path for _, path in outputs], [video, prompt_file, weights, *pictures])
     start = time.perf_counter()
     tools = {"weights": weights, "engine": engine, "threads": threads}
-    if Path(video).is_char_device():
-        done = track_camera(video, prompts, outputs, frames, tools)
+    if video.is_char_device():
+        done = track_camera(str(video), prompts, outputs, frames, tools)
     else:
-        done = track_video(video, prompts, outputs, frames, value_range, tools)
+        done = track_video(str(video), prompts, outputs, frames, value_range, tools)
     for line in done.lines(time.perf_counter() - start):
         say(line)
 

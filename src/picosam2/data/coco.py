@@ -6,7 +6,7 @@ import hashlib
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import msgspec
@@ -173,13 +173,15 @@ def names_of(entry: Entry) -> tuple[str, str]:
     """The file name and the address of an image's entry; one of them may be empty.
 
     Raises:
-        BrokenError: it has neither.
+        BrokenError: it has neither, or a name that can be no file's.
     """
     file_name, address = entry.get("file_name") or "", entry.get("coco_url") or ""
     if not isinstance(file_name, str) or not isinstance(address, str):
         raise BrokenError(Kind.IMAGE, f"its file_name is {file_name!r:.40}, not text")
     if not file_name and not address:
         raise BrokenError(Kind.IMAGE, "it has no file_name")
+    if file_name and PurePosixPath(file_name.replace("\\", "/")).name in ("", ".."):
+        raise BrokenError(Kind.IMAGE, f"its file_name {file_name!r:.40} is a folder's")
     return file_name, address
 
 
@@ -197,10 +199,10 @@ def _image_info(entry: Entry, number: int) -> ImageInfo:
         raise BrokenError(Kind.IMAGE, f"its original_size is {original!r:.40}")
     info = ImageInfo(
         number,
-        _pixels("width", entry.get("width")),
-        _pixels("height", entry.get("height")),
+        whole_pixels("width", entry.get("width")),
+        whole_pixels("height", entry.get("height")),
         file_name,
-        (_pixels("original_size", original[0]), _pixels("original_size", original[1]))
+        (whole_pixels("original_size", original[0]), whole_pixels("original_size", original[1]))
         if original
         else None,
         split,
@@ -209,8 +211,16 @@ def _image_info(entry: Entry, number: int) -> ImageInfo:
     return info
 
 
-def _pixels(name: str, value: Any) -> int:
-    """A side in pixels; some tools write whole numbers as 640.0."""
+def whole_pixels(name: str, value: Any) -> int:
+    """A side in pixels; some tools write whole numbers as 640.0.
+
+    Args:
+        name: of the side, for messages.
+        value: as a file has it.
+
+    Raises:
+        BrokenError: it is no whole number.
+    """
     if value is None:
         raise BrokenError(Kind.IMAGE, f"it has no {name}")
     if isinstance(value, bool) or not isinstance(value, int | float) or value % 1 != 0:

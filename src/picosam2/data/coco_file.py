@@ -84,6 +84,8 @@ def read_coco_file(path: Path, problems: Problems) -> CocoFile:
             file.objects.append((as_number(entry["image_id"]), entry))
     for entry in lists["categories"]:
         with _noted(file, Kind.CATEGORY, entry, problems):
+            if entry["name"] is None:
+                raise KeyError("name")
             file.categories.setdefault(as_number(entry["id"]), as_text(entry["name"]))
     return file
 

@@ -26,7 +26,8 @@ def as_number(value: object) -> int:
     """
     if isinstance(value, str):
         text = value.strip()
-        if re.fullmatch(r"-?[0-9]{1,18}", text):
+        # More digits than 64 bits have are text; Python refuses thousands.
+        if re.fullmatch(r"-?[0-9]{1,19}", text) and -MAX_NUMBER <= int(text) < MAX_NUMBER:
             return int(text)
         digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
         return int.from_bytes(digest[:7], "big") >> (7 * 8 - TEXT_BITS)

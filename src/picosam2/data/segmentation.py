@@ -48,16 +48,24 @@ def _parse_runs(segmentation: dict[str, Any], height: int, width: int) -> Rle:
     if not isinstance(size, list) or size != [height, width]:
         raise ValueError(f"a mask of {size} in an image of {[height, width]} rows and columns")
     if isinstance(counts, list):
-        if not all(type(run) is int and run >= 0 for run in counts) or (
-            sum(counts) != height * width
-        ):
+        runs = [_pixels(run) for run in counts]
+        if sum(runs) != height * width:
             raise ValueError("the mask's runs do not add up to the image")
-        return rle_from_coco(coco_mask.frPyObjects(segmentation, height, width))
+        whole = {"size": [height, width], "counts": runs}
+        return rle_from_coco(coco_mask.frPyObjects(whole, height, width))
     if not isinstance(counts, str):
         raise ValueError(f"the mask's runs are {type(counts).__name__}, not a list or text")
     rle = Rle((height, width), counts)
     check_rle(rle, height, width)
     return rle
+
+
+def _pixels(run: Any) -> int:
+    """The length of a run; some tools write whole numbers as 10.0."""
+    # bool is a kind of int, but no number of pixels.
+    if type(run) not in (int, float) or run < 0 or run % 1 != 0:
+        raise ValueError(f"the mask's runs have {run!r:.40}, which is no number of pixels")
+    return int(run)
 
 
 def _rasterise(polygons: Any, height: int, width: int) -> Rle:

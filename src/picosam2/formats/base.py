@@ -76,6 +76,7 @@ class Target:
         lone: whether there is one photograph with one object, by the prompt's kind.
         numbered: whether a photograph's objects are numbered in the names of their files.
         tolerance: how far a simplified polygon may leave the mask's outline, in pixels.
+        categories: that the file of boxes has.
     """
 
     folder: Path
@@ -83,6 +84,19 @@ class Target:
     lone: bool = False
     numbered: bool = False
     tolerance: float = 1.0
+    categories: frozenset[int] = frozenset()
+
+    def category(self, found: Found, unknown: int) -> int:
+        """The number of an object's category.
+
+        Args:
+            found: the object.
+            unknown: of objects whose category nobody told, where no other object has it; else these
+                get a number of their own, above all others.
+        """
+        if found.category_id is not None:
+            return found.category_id
+        return max(self.categories) + 1 if unknown in self.categories else unknown
 
     def picture(self, name: str, what: str, number: int | None) -> Path:
         """The path of a picture of the photograph, or of its object of that number (from 1)."""

@@ -37,7 +37,7 @@ class CocoFormat(Format):
                 {
                     "id": len(self._annotations) + 1,
                     "image_id": image["id"],
-                    "category_id": OBJECT if found.category_id is None else found.category_id,
+                    "category_id": self.target.category(found, OBJECT),
                     "segmentation": self._segmentation(found),
                     "bbox": list(rle_bbox(found.rle)),
                     "area": rle_area(found.rle),
@@ -50,10 +50,11 @@ class CocoFormat(Format):
     def finish(self) -> Iterator[tuple[str, Path]]:
         """Write the file."""
         ids = sorted({annotation["category_id"] for annotation in self._annotations} or {OBJECT})
+        named = self.target.categories
         content = {
             "images": self._images,
             "annotations": self._annotations,
-            "categories": [{"id": i, "name": "object" if ids == [OBJECT] else str(i)} for i in ids],
+            "categories": [{"id": i, "name": str(i) if i in named else "object"} for i in ids],
         }
         write_json(self.target.file, content)
         if self.target.file != "-":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import pkgutil
 import time
 from collections.abc import Callable
@@ -64,6 +65,8 @@ ENGINES = {
 # What "auto" tries: those that are made for speed on a CPU.
 FAST = ("onnx", "openvino", "litert")
 TRIALS = 5
+# Where a machine has less cores: as many as they like, but none that starting them would hang on.
+MOST_THREADS = 64
 WHERE_TO = "weights= is for the first look, correcting= for what comes after it"
 
 
@@ -96,8 +99,11 @@ def open_corrector(weights: str | Path, engine: str | None, threads: int) -> Cor
 
 
 def _open(weights: str | Path, engine: str | None, threads: int) -> Runtime:
-    if not isinstance(threads, Integral) or threads < 0:
-        raise InputError(f"threads must be a whole number, 0 for all cores, not {threads!r}")
+    most = max(MOST_THREADS, os.cpu_count() or 1)
+    if not isinstance(threads, Integral) or not 0 <= threads <= most:
+        raise InputError(
+            f"threads must be a whole number up to {most}, 0 for all cores, not {threads!r}"
+        )
     if engine not in (None, "auto", *ENGINES):
         raise InputError(f"unknown engine {engine}: choose from auto, {', '.join(ENGINES)}")
     weights = current_name(weights)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import re
+from codecs import BOM_UTF8
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import msgspec
 
+from picosam2.data.problems import Kind, Problems
 from picosam2.errors import InputError
 from picosam2.segmenting.photos import PhotoFile
 
@@ -36,7 +41,9 @@ class _Result(msgspec.Struct):
     category_id: int | None = None
 
 
-def read_boxes(path: Path, photos: Sequence[PhotoFile]) -> dict[str, list[GivenBox]]:
+def read_boxes(
+    path: Path, photos: Sequence[PhotoFile], problems: Problems
+) -> dict[str, list[GivenBox]]:
     """The boxes of each photograph, by its name; those of other photographs are passed over.
 
     COCO's results are a JSON list of ``bbox`` (x, y, width, height) with ``file_name`` or
@@ -44,6 +51,11 @@ def read_boxes(path: Path, photos: Sequence[PhotoFile]) -> dict[str, list[GivenB
     folder that was given, its file name, the same without suffix, or, as COCO's own, by its number
     with leading zeros. Lines of text are ``file,x0,y0,x1,y1``; a first line that says so is a
     header.
+
+    Args:
+        path: of the file.
+        photos: that it may be about.
+        problems: where to note entries of a JSON list that are no boxes.
 
     Raises:
         InputError: the file cannot be read, is of another kind, fits no photograph, or means two
@@ -53,42 +65,72 @@ def read_boxes(path: Path, photos: Sequence[PhotoFile]) -> dict[str, list[GivenB
         content = path.read_bytes()
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from None
-    read = _from_json if content.lstrip().startswith((b"[", b"{")) else _from_text
-    named = read(path, content)
+    # Windows' programs begin text with a byte order mark.
+    content = content.removeprefix(BOM_UTF8)
+    if content.lstrip().startswith((b"[", b"{")):
+        named = _from_json(path, content, problems)
+    else:
+        named = _from_text(path, content)
     index = _by_every_name(photos)
     boxes: dict[str, list[GivenBox]] = {}
     for key, box in named:
-        meant = index.get(key, [])
+        # Paths below this folder may begin with it, and Windows' have backslashes.
+        portable = (PurePosixPath(name).as_posix() for name in (key, key.replace("\\", "/")))
+        meant = next((index[name] for name in (key, *portable) if name in index), [])
         if len(meant) > 1:
             raise InputError(f"{path}: {key} is {meant[0]} and {meant[1]}: give the path")
         for name in meant:
             boxes.setdefault(name, []).append(box)
     if not boxes:
         example = f", such as {named[0][0]}" if named else ""
+        # A score as a sixth field makes the first corner part of the name.
+        if re.search(r",\s*[0-9.]+$", example):
+            example += f": lines are {HEADER} and no more"
         raise InputError(f"{path} has no box of the given photographs{example}")
     return boxes
 
 
-def _from_json(path: Path, content: bytes) -> list[tuple[str, GivenBox]]:
+def _from_json(path: Path, content: bytes, problems: Problems) -> list[tuple[str, GivenBox]]:
     try:
-        results = msgspec.json.decode(content, type=list[_Result])
+        # Python's own parser takes NaN, which is then the fault of its box alone.
+        results = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not a list of COCO results with bbox: {error}") from None
+    if not isinstance(results, list):
+        kind = type(results).__name__
+        raise InputError(f"{path} is not a list of COCO results with bbox: it is a {kind}")
     boxes = []
     for number, result in enumerate(results):
-        key = result.image_id if result.file_name is None else result.file_name
-        if key is None:
-            raise InputError(f"{path}: entry {number} has neither file_name nor image_id: give one")
-        x, y, width, height = result.bbox
-        corners = (x, y, x + width, y + height)
-        boxes.append((str(key), GivenBox(corners, result.image_id, result.category_id)))
+        try:
+            boxes.append(_named_box(result))
+        except ValueError as error:
+            reason = f"entry {number} is not a COCO result with bbox: {error}"
+            problems.add(Kind.PROMPT, path.parent, path.name, reason)
+    if results and not boxes:
+        raise InputError(f"{path} has no box that can be used: see what is left out")
     return boxes
+
+
+def _named_box(given: Any) -> tuple[str, GivenBox]:
+    """A box, and what it calls its photograph.
+
+    Raises:
+        ValueError: it is none, or names no photograph.
+    """
+    # Not strict: numbers may be written as 139.0.
+    result = msgspec.convert(given, _Result, strict=False)
+    key = result.image_id if result.file_name is None else result.file_name
+    if key is None:
+        raise ValueError("it has neither file_name nor image_id: give one")
+    x, y, width, height = result.bbox
+    corners = (x, y, x + width, y + height)
+    return str(key), GivenBox(corners, result.image_id, result.category_id)
 
 
 def _from_text(path: Path, content: bytes) -> list[tuple[str, GivenBox]]:
     boxes = []
     try:
-        lines = content.decode("utf-8-sig").splitlines()
+        lines = content.decode("utf-8").splitlines()
     except UnicodeDecodeError:
         raise InputError(f"{path} is neither JSON nor text in UTF-8") from None
     for number, line in enumerate(lines, start=1):
@@ -102,7 +144,7 @@ def _from_text(path: Path, content: bytes) -> list[tuple[str, GivenBox]]:
             corners = ()
         if len(corners) != 4:
             raise InputError(f"{path}: line {number} is not {HEADER}: {line[:80]!r}")
-        boxes.append((PurePosixPath(name.strip()).as_posix(), GivenBox(corners)))
+        boxes.append((name.strip(), GivenBox(corners)))
     return boxes
 
 

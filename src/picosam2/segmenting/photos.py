@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from picosam2.data.importers.photos import SUFFIXES, image_files
+from picosam2.data.importers.photos import image_files
 from picosam2.errors import InputError
+from picosam2.images import SUFFIXES
 
 # A result of an earlier run, which may lie beside its photograph.
 _RESULT = re.compile(r"(?P<photo>.+)\.(mask|overlay|cutout)(\.\d+)?\.png")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from fractions import Fraction
@@ -13,12 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from picosam2.errors import InputError
-from picosam2.images import load_image
+from picosam2.images import SUFFIXES, load_image
 from picosam2.installation import how_to_install
 from picosam2.levels import Range
 from picosam2.pixels import array_to_rgb
 
-IMAGES = {".avif", ".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 Image8 = NDArray[np.uint8]
 # Twice an 8K frame: what a file says of its size costs no more memory than that.
 MOST_PIXELS = 1 << 26
@@ -87,14 +87,20 @@ def open_frames(path: str | Path, value_range: Range | None = None) -> Frames:
 
 
 class PictureFrames(Frames):
-    """A folder of pictures, by the numbers in their names where all have one, else by name."""
+    """A folder of pictures by name, the numbers in names by their value: 9 is before 10.
+
+    Hidden files, such as macOS puts beside others, are passed over.
+    """
 
     def __init__(self, folder: Path, value_range: Range | None = None) -> None:
-        files = [path for path in folder.iterdir() if path.suffix.lower() in IMAGES]
+        files = [
+            path
+            for path in folder.iterdir()
+            if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+        ]
         if not files:
             raise InputError(f"{folder} has no images: give a folder of images or a video")
-        numbered = all(path.stem.isdecimal() for path in files)
-        self.files = sorted(files, key=lambda p: (int(p.stem) if numbered else 0, p.name))
+        self.files = sorted(files, key=_with_numbers)
         self._range = value_range
         self.size = load_image(self.files[0], value_range).shape[:2]
 
@@ -254,6 +260,12 @@ class VideoFrames(Frames):
         # Frames may be larger than the file's head says.
         stream.codec_context.options = {"max_pixels": str(MOST_PIXELS)}
         return stream
+
+
+def _with_numbers(path: Path) -> tuple[list[str | int], str]:
+    """What names are sorted by: their text and numbers in turns, as text comes first."""
+    parts = re.split("([0-9]+)", path.stem)
+    return [int(part) if place % 2 else part for place, part in enumerate(parts)], path.name
 
 
 def import_av() -> Any:

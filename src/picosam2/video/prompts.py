@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
+from picosam2.data.importers.masks import mask_of_picture
+from picosam2.data.problems import BrokenError
 from picosam2.errors import InputError
 from picosam2.images import open_image
 
@@ -40,7 +44,9 @@ def read_prompt_file(path: Path) -> list[VideoPrompt]:
         InputError: it is missing or damaged, or has none.
     """
     try:
-        prompts = msgspec.json.decode(path.read_bytes(), type=list[VideoPrompt])
+        # Not strict: numbers may be written as 0.0. json takes a byte order mark.
+        given = json.loads(path.read_bytes())
+        prompts = msgspec.convert(given, list[VideoPrompt], strict=False)
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"cannot read the prompts {path}: {error}") from None
     if not prompts:
@@ -64,26 +70,33 @@ def read_object_masks(path: Path, size: tuple[int, int]) -> dict[int, NDArray[np
         size: H, W of the video in pixels.
 
     Returns:
-        H×W bool of each number; of another picture one, 1, what is brighter than half.
+        H×W bool of each number; of another picture one, 1, as :func:`importers.masks.read_mask`
+        reads it.
 
     Raises:
-        InputError: it is missing, damaged, empty or of another size.
+        InputError: it is missing, damaged, empty, of another size, or its values are not a mask's.
     """
     try:
         with open_image(path, path.name) as image:
-            numbered = image.mode == "P"
-            values = np.asarray(image if numbered else image.convert("L"))
+            if image.size != size[::-1]:
+                (width, height), (h, w) = image.size, size
+                raise InputError(f"the mask {path} is {width}×{height}, the video {w}×{h}")
+            masks = _object_masks(image, path.name)
     except InputError:
         raise
+    except BrokenError as error:
+        raise InputError(str(error)) from None
     # Pillow's decoders raise OSError, SyntaxError, ValueError and more for damaged files.
     except Exception as error:
         raise InputError(f"cannot read the mask {path}: {error}") from None
-    if values.shape != size:
-        (height, width), (h, w) = values.shape, size
-        raise InputError(f"the mask {path} is {width}×{height}, the video {w}×{h}")
-    if not numbered:
-        values = values > (127 if values.max() > 1 else 0)
-    masks = {int(number): values == number for number in np.unique(values) if number}
     if not masks:
         raise InputError(f"the mask {path} is empty")
     return masks
+
+
+def _object_masks(image: Image.Image, name: str) -> dict[int, NDArray[np.bool_]]:
+    if image.mode != "P":
+        mask = mask_of_picture(image, name)
+        return {1: mask} if mask.any() else {}
+    values = np.asarray(image)
+    return {int(number): values == number for number in np.unique(values) if number}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import io
+import json
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,13 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from picosam2.data.coco import whole_pixels
 from picosam2.data.header import Exif, annotated_upright, read_header
 from picosam2.data.importers.candidate import Candidate, Found
 from picosam2.data.importers.masks import mask_of_picture
 from picosam2.data.importers.objects import rle_annotation
 from picosam2.data.importers.photos import visible_files
+from picosam2.data.keys import as_text
 from picosam2.data.places import is_file
 from picosam2.data.problems import BrokenError, Kind, Problems
 from picosam2.data.rle import decode_rle, encode_mask, rle_area
@@ -43,8 +46,8 @@ class _File(msgspec.Struct):
     shapes: list[dict[str, Any]]
     imagePath: str  # noqa: N815 (Labelme's names)
     imageData: str | None = None  # noqa: N815
-    imageHeight: int | None = None  # noqa: N815
-    imageWidth: int | None = None  # noqa: N815
+    imageHeight: Any = None  # noqa: N815
+    imageWidth: Any = None  # noqa: N815
 
 
 def find_labelme(
@@ -72,14 +75,16 @@ def _read(
     path: Path, folder: Path, image_id: int, split: str | None, exif: Exif, problems: Problems
 ) -> Found:
     try:
-        file = msgspec.json.decode(path.read_bytes(), type=_File)
+        # Python's own parser takes NaN, which is then the fault of its shape alone.
+        file = msgspec.convert(json.loads(path.read_bytes()), _File)
     except (ValueError, RecursionError) as error:
         raise BrokenError(Kind.IMAGE, f"{path.name} is not Labelme's: {error}") from None
     name, picture = _picture(path, file)
     header = read_header(picture, name)
     size = header.size if exif == "ignore" else header.upright_size
     if file.imageWidth is not None and file.imageHeight is not None:
-        size = file.imageWidth, file.imageHeight
+        width = whole_pixels("imageWidth", file.imageWidth)
+        size = width, whole_pixels("imageHeight", file.imageHeight)
     upright = annotated_upright(header, *size, name, exif, problems)
     shown = path.relative_to(folder).as_posix()
     # As runs: hundreds of masks of a large photograph would fill the memory.
@@ -94,9 +99,10 @@ def _read(
             kind = error.kind if isinstance(error, BrokenError) else Kind.ANNOTATION
             problems.add(kind, folder, shown, error, image=image_id, annotation=number)
             continue
-        if (shape.label, group) in masks:
-            mask |= decode_rle(masks[shape.label, group])
-        masks[shape.label, group] = encode_mask(mask)
+        label = as_text(shape.label)
+        if (label, group) in masks:
+            mask |= decode_rle(masks[label, group])
+        masks[label, group] = encode_mask(mask)
     for key in [key for key, mask in masks.items() if not rle_area(mask)]:
         del masks[key]
         reason = f"{key[0]}, {key[1]}: it has no pixel in the photograph"
@@ -115,8 +121,10 @@ def _read(
 
 def _picture(path: Path, file: _File) -> tuple[str, Path | bytes]:
     """The photograph's name, and its file, or its content where the JSON alone has it."""
-    # Labelme on Windows writes backslashes.
-    photograph = path.parent / file.imagePath.replace("\\", "/")
+    photograph = path.parent / file.imagePath
+    if not is_file(photograph):
+        # Labelme on Windows writes backslashes; elsewhere a name may have them.
+        photograph = path.parent / file.imagePath.replace("\\", "/")
     if is_file(photograph) or not file.imageData:
         return photograph.name, photograph
     try:

@@ -24,6 +24,8 @@ def find_masks(
 ) -> list[Candidate]:
     """The photographs of ``images/``; each must have a mask, and each mask a photograph.
 
+    Photographs in folders below ``images/`` are noted as left out.
+
     Raises:
         InputError: there is no ``images/`` or ``masks/``.
     """
@@ -31,24 +33,52 @@ def find_masks(
     for folder in (images, masks):
         if not folder.is_dir():
             raise InputError(f"no {folder}: give a folder with images/ and masks/")
-    photographs = [path for path in image_files(images) if path.parent == images]
+    photographs = []
+    for path in image_files(images):
+        if path.parent == images:
+            photographs.append(path)
+        else:
+            name = path.relative_to(images).as_posix()
+            problems.add(Kind.MASK, images, name, "lies in a folder below: put it into images/")
     names = {path.stem for path in photographs}
-    for path in sorted(masks.iterdir()):
-        if (path.is_dir() or path.suffix == ".png") and path.stem not in names:
+    single = {path.stem: path for path in _pictures(masks)}
+    several = {path.name: path for path in _visible(masks) if path.is_dir()}
+    for stem, path in sorted((single | several).items()):
+        if stem not in names:
             problems.add(Kind.ORPHAN, masks, path.name, "no photograph of this name")
+    read = partial(_read, masks=masks, split=split, exif=exif, problems=problems)
     return [
-        Candidate(path.name, partial(_read, path, masks, number, split, exif, problems), number)
+        Candidate(path.name, partial(read, path, number, single.get(path.stem)), number)
         for number, path in enumerate(photographs, start=1)
     ]
 
 
+def _visible(folder: Path) -> list[Path]:
+    """What lies in a folder, sorted, but for hidden files; nothing where there is none."""
+    found = folder.iterdir() if folder.is_dir() else ()
+    return sorted(path for path in found if not path.name.startswith("."))
+
+
+def _pictures(folder: Path) -> list[Path]:
+    """The PNG files in a folder, sorted."""
+    return [p for p in _visible(folder) if p.suffix.lower() == ".png" and not p.is_dir()]
+
+
 def _read(
-    path: Path, masks: Path, image_id: int, split: str | None, exif: Exif, problems: Problems
+    path: Path,
+    image_id: int,
+    single: Path | None,
+    *,
+    masks: Path,
+    split: str | None,
+    exif: Exif,
+    problems: Problems,
 ) -> Found:
-    one, several = masks / f"{path.stem}.png", masks / path.stem
-    files = [one] if one.is_file() else sorted(several.glob("*.png"))
+    """A photograph with its one mask, or with those in the folder of its name."""
+    files = _pictures(masks / path.stem) if single is None else [single]
     if not files:
-        raise BrokenError(Kind.MASK, f"has no masks/{one.name} and no masks/{path.stem}/*.png")
+        stem = path.stem
+        raise BrokenError(Kind.MASK, f"has no masks/{stem}.png and no masks/{stem}/*.png")
     # A mask is drawn on what people see: the upright photograph.
     picture, size = read_picture(path, exif)
     annotations, broken = [], []
@@ -70,7 +100,14 @@ def _read(
 
 
 def read_mask(path: Path, size: tuple[int, int]) -> NDArray[np.bool_]:
-    """H×W bool: object is what is above half, or not zero in masks of 0 and 1 and in palettes."""
+    """H×W bool: object is what is above half, or not zero in masks of 0 and 1 and in palettes.
+
+    Of a picture with transparent pixels, as ``segment --format cutout`` writes it, alpha alone
+    tells: object is what is above half.
+
+    Raises:
+        BrokenError: it is missing, damaged, of another size, or its values are not those of a mask.
+    """
     with read_mask_picture(path, size) as image:
         return mask_of_picture(image, path.name)
 
@@ -81,6 +118,11 @@ def mask_of_picture(image: Image.Image, name: str) -> NDArray[np.bool_]:
     Raises:
         BrokenError: its values are not those of a mask.
     """
+    if image.getbands()[-1] in ("A", "a"):
+        alpha = np.asarray(image.getchannel(len(image.getbands()) - 1))
+        # A cut-out shows the object where it is opaque; its colours are the photograph's.
+        if alpha.min() < 255:
+            return alpha > 127
     has_numbers = image.mode in ("1", "P")
     is_grey = has_numbers or image.mode == "L" or image.mode.startswith("I")
     values = np.asarray(image if is_grey else image.convert("L"))
@@ -90,6 +132,6 @@ def mask_of_picture(image: Image.Image, name: str) -> NDArray[np.bool_]:
     half = 127 if top <= 255 else 32767
     if top <= half:
         raise BrokenError(
-            Kind.MASK, f"its mask {name} has values up to {top}: give 0 and 255, or 0 and 1"
+            Kind.MASK, f"the mask {name} has values up to {top}: give 0 and 255, or 0 and 1"
         )
     return values > half

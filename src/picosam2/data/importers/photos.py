@@ -11,10 +11,7 @@ from picosam2.data.picture import read_picture
 from picosam2.data.problems import Problems
 from picosam2.data.schema import ImageInfo, Record
 from picosam2.errors import InputError
-
-# HEIC is listed although Pillow cannot read it: such files are then named, not passed over.
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".jp2", ".avif"}
-SUFFIXES |= {".heic", ".heif", ".ppm", ".pgm"}
+from picosam2.images import SUFFIXES
 
 
 def find_photos(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from pathlib import Path
 
@@ -69,7 +70,13 @@ def _names_of(folder: Path, split: str) -> list[str]:
     if split not in lists:
         known = ", ".join(sorted(lists)) or "none"
         raise InputError(f"no split {split!r} in {folder}: there are {known}")
-    return lists[split].read_text().split()
+    try:
+        lines = lists[split].read_bytes().decode("utf-8-sig").split("\n")
+    except UnicodeDecodeError:
+        raise InputError(f"{lists[split]} is no text in UTF-8: save it so") from None
+    # The lists of a class have a second column: whether the photograph shows it.
+    names = (re.sub(r"\s+(-1|0|1)$", "", line.strip()) for line in lines)
+    return [name for name in names if name]
 
 
 def _read(
