@@ -369,7 +369,7 @@ def test_every_reader_of_masks_reads_a_cutout_by_its_alpha(
     for found in (
         imported.mask(imported.objects[0]),
         read_mask(path, (600, 400)),
-        *read_object_masks(path, (400, 600)),
+        read_object_masks(path, (400, 600))[1],
     ):
         assert np.array_equal(found, mask)
 
