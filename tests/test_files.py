@@ -142,6 +142,9 @@ OVER_INPUTS = {
     "boxes that all masks' file would be": (
         "segment", ".", "--boxes", "masks.rle.json", "--format", "rle",
     ),
+    "a photograph behind the link of a picture": (
+        "segment", "dog.jpg", "link.jpg", "--point", "230,160",
+    ),
     "two results": ("segment", "cat.jpg", "--point", "230,160", "--json", "new", "--out", "new"),
     "the annotations": ("data", "index", ".", "--json", "instances.json"),
     "the annotations measured": ("eval", "--data", ".", "--json", "instances.json"),
@@ -158,15 +161,19 @@ def test_nothing_is_written_over_what_is_read(tmp_path, monkeypatch, command):
         "masks.rle.json": json.dumps([box]).encode(),
         "cat.txt": b"cat.jpg,60,10,300,295",
         "cat.jpg": PHOTO.read_bytes(),
+        "dog.jpg": PHOTO.read_bytes(),
         "video.mp4": b"no video: it is not opened",
         "prompts.json": b'[{"points": [[1, 1]]}]',
     }
     for name, content in contents.items():
         (tmp_path / name).write_bytes(content)
     (tmp_path / "link.jpg").symlink_to("cat.jpg")
+    (tmp_path / "dog.jpg.mask.png").symlink_to("cat.jpg")
     monkeypatch.chdir(tmp_path)
     assert_refused(run(*command), "is read too" if "new" not in command else "written twice")
-    (tmp_path / "link.jpg").unlink()
+    for path in tmp_path.iterdir():
+        if path.is_symlink():
+            path.unlink()
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == contents
 
 

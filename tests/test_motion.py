@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from picosam2.masks import mask_iou
 from picosam2.prompt import Crop, cut
-from picosam2.video import Tracker
+from picosam2.video import Tracker, TrackerConfig
 from picosam2.video.follower import cut_quickly
 from picosam2.video.motion import depth_in, follow_mask
 
@@ -71,3 +71,40 @@ def test_a_mask_does_not_grow_over_what_is_around_it(cup):
     tracker.start(image[frames[0]], mask=mask[frames[0]])
     ious = [mask_iou(tracker.update(image[f].copy()).mask, mask[f]) for f in frames[1:]]
     assert min(ious) > 0.85
+
+
+def disc(x: float, y: float, radius: float) -> np.ndarray:
+    rows, columns = np.mgrid[:400, :600]
+    return (columns - x) ** 2 + (rows - y) ** 2 <= radius**2
+
+
+def ball(image, x: float, y: float):
+    """A yellow ball with a white spot on a photograph, and its mask."""
+    frame = image.copy()
+    frame[disc(x, y, 30)] = (255, 220, 0)
+    frame[disc(x - 10, y - 10, 8)] = 255
+    return frame, disc(x, y, 30)
+
+
+@pytest.mark.parametrize("rigid", [0.0, 8.0])
+def test_what_speeds_up_is_followed_whole(cup, rigid):
+    tracker = Tracker.from_pretrained(threads=1, config=TrackerConfig(rigid=rigid))
+    x, speed = 50.0, 0.0
+    frame, mask = ball(cup[0], x, 200)
+    tracker.start(frame, mask=mask)
+    while x < 520:
+        speed = min(40.0, speed + 6)
+        x += speed
+        frame, mask = ball(cup[0], x, 200)
+        assert mask_iou(tracker.update(frame).mask, mask) > 0.7, x
+
+
+def test_what_was_partly_hidden_is_whole_at_once(cup):
+    tracker = Tracker.from_pretrained(threads=1)
+    frame, whole = ball(cup[0], 300, 200)
+    tracker.start(frame, mask=whole)
+    for bottom in (175, 190, 205, 212, 205, 190, 0, 0):
+        frame, mask = ball(cup[0], 300, 200)
+        frame[max(0, bottom - 90) : bottom, 220:380] = (30, 80, 40)
+        mask[max(0, bottom - 90) : bottom, 220:380] = False
+        assert mask_iou(tracker.update(frame).mask, mask) > 0.8, bottom

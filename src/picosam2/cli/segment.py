@@ -113,6 +113,7 @@ def segment(
         raise InputError("--everything keeps no soft edges: give --format png, or boxes as prompts")
     from picosam2.files import check_outputs
     from picosam2.formats.base import Target
+    from picosam2.images import SUFFIXES
     from picosam2.segmenting.box_file import GivenBox, read_boxes
     from picosam2.segmenting.photos import find_photos, is_lone
     from picosam2.segmenting.prompts import Prompts
@@ -146,7 +147,9 @@ def segment(
         return Target(folder, file, lone, not one_object, tolerance, categories)
 
     wanted = _wanted(format_name, json_file, out)
-    inputs = [mask, box_file, weights, *(photo.path for photo in found)]
+    # A pattern finds the results of an earlier run, too, which are no photographs.
+    pictures = [photo.path for photo in found if photo.path.suffix.lower() in SUFFIXES]
+    inputs = [mask, box_file, weights, *pictures]
     whole = [target(name).file for name in wanted if name in ("rle", "coco")]
     check_outputs([out, *whole], inputs)
 
@@ -155,9 +158,8 @@ def segment(
 
         formats = [open_format(name, target(name)) for name in wanted]
         for form in formats:
-            if form.suffix is not None:
-                # Two photographs of one file are told by the format itself.
-                check_outputs({form.path(photo.name) for photo in found}, inputs)
+            # Two photographs of one file are told by the format itself.
+            check_outputs({path for photo in found for path in form.written(photo.name)}, inputs)
         return Predictor.from_pretrained(weights, engine=engine, threads=threads), formats
 
     with leaving_out(strict) as problems:

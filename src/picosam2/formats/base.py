@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -155,3 +156,13 @@ class Format(ABC):
         """Where a photograph's own file is written, of formats that have a ``suffix``."""
         assert self.suffix is not None
         return self.target.folder / PurePosixPath(name).with_suffix(self.suffix)
+
+    def written(self, name: str) -> set[Path]:
+        """Files that a photograph's results would be written over: its own, or what links lead to.
+
+        Pictures in the place of earlier ones are left out: a mask may be corrected again and again.
+        """
+        if self.suffix is not None:
+            return {self.path(name)}
+        there = self.target.folder.glob(f"{glob.escape(name)}.*.png")
+        return {path for path in there if path.is_symlink()}

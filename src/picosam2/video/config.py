@@ -16,7 +16,7 @@ class TrackerConfig:
         colours: what the colours seen before add to the logits (times a log-likelihood ratio).
         rigid: what a mask that moved as one piece adds to the logits inside, and takes outside; 0
             estimates no motion, and needs no OpenCV.
-        change: largest factor by which the mask's area changes from frame to frame.
+        change: largest factor by which the mask's area grows from frame to frame.
         momentum: share of the last motion that is expected again.
         sure: predicted IoU from which the colours of a mask are learnt.
         learning: share of a frame in the colours that are remembered.

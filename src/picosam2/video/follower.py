@@ -19,8 +19,6 @@ from picosam2.video.colours import Colours
 from picosam2.video.config import TrackerConfig
 from picosam2.video.motion import depth_in, follow_mask
 
-# A mask that shrank to less than this share of what was expected is let shrink: it may be hidden.
-HIDDEN = 0.5
 # Pixels of the crop from the edge of the expected mask at which its say is full.
 DEPTH = 4.0
 
@@ -84,6 +82,8 @@ class Follower:
         self._places = itertools.count()
         self.last: Extent = (0.0, 0.0, float(frame.shape[1]), float(frame.shape[0]))
         self.colours: Colours | None = None
+        # In pixels of the frame: of the last mask, and of what it was before it was partly hidden.
+        self._area = self._whole = 0.0
         self.correct(frame, known, score)
 
     def correct(self, frame: NDArray[np.uint8], known: Before, score: float) -> None:
@@ -100,6 +100,8 @@ class Follower:
         crop = self._around(found, np.zeros(2))
         mask = mask_in(known, crop, self._size)
         self._seen = Look(crop, cut_quickly(frame, crop))
+        self._area = self._whole = 0.0
+        self._remember_area(self._seen, mask)
         self.colours = Colours.of(self._seen.pixels, given_logits(mask))
 
     @property
@@ -150,6 +152,7 @@ class Follower:
         motion = _centre(found) - _centre(self.last)
         self._motion = (self._motion + motion) / 2
         self.before, self.last, self._seen = reading, found, look
+        self._remember_area(look, reading.logits > 0)
         if reading.score >= self.config.sure and self.colours is not None:
             self.colours = self.colours.blend(colours, self.config.learning)
 
@@ -171,6 +174,7 @@ class Follower:
         self._patience.find()
         self._motion[:] = 0
         self.before, self.last, self._seen = reading, found, look
+        self._remember_area(look, reading.logits > 0)
         self.score = reading.score
         return reading
 
@@ -183,29 +187,34 @@ class Follower:
         if self.colours is not None:
             logits = logits + self.config.colours * self.colours.likelihood(look.pixels)
         if look.expected is not None:
-            logits = self._expected(logits, look.expected, look.trust)
+            logits = self._expected(logits, look)
         logits = logits.astype(np.float32)
         reading = Reading(look.crop, logits, float(score) if (logits > 0).any() else 0.0)
         colours = Colours.of(look.pixels, logits)
         alike = 0.0 if self.colours is None else self.colours.likeness(colours)
         return reading, alike, colours
 
-    def _expected(
-        self, logits: NDArray[np.float32], expected: NDArray[np.bool_], trust: float
-    ) -> NDArray[np.float32]:
-        """Logits that do not stray from where the object should be, or from its area."""
-        if trust:
-            depth = np.clip(depth_in(expected) / DEPTH, -1, 1)
-            logits = logits + self.config.rigid * trust * depth
-        area, found = np.count_nonzero(expected), np.count_nonzero(logits > 0)
-        most, least = area * self.config.change, area / self.config.change
-        kept = most if found > most else least if least > found > least * HIDDEN else found
-        if kept == found or kept >= logits.size:
+    def _expected(self, logits: NDArray[np.float32], look: Look) -> NDArray[np.float32]:
+        """Logits that do not stray from where the object should be, or grow beyond its area."""
+        if look.expected is not None and look.trust:
+            depth = np.clip(depth_in(look.expected) / DEPTH, -1, 1)
+            logits = logits + self.config.rigid * look.trust * depth
+        # An object that was partly hidden may be as large again as it was.
+        most = max(self.config.change * self._area, self._whole) * (CROP_SIZE / look.crop.side) ** 2
+        if np.count_nonzero(logits > 0) <= most:
             return logits
-        result: NDArray[np.float32] = (
-            logits - np.partition(logits, -int(kept) - 1, axis=None)[-int(kept) - 1]
-        )
-        return result
+        level = np.partition(logits, -int(most) - 1, axis=None)[-int(most) - 1]
+        # Not where all are equally sure: none would be left.
+        return logits - level if level < logits.max() else logits
+
+    def _remember_area(self, look: Look, mask: NDArray[np.bool_]) -> None:
+        """Keep the area of the mask in a crop, and how large the object was before it fell."""
+        area = np.count_nonzero(mask) * (look.crop.side / CROP_SIZE) ** 2
+        if area * self.config.change < self._area:
+            self._whole = max(self._whole, self._area)
+        elif area * self.config.change >= self._whole:
+            self._whole = area
+        self._area = area
 
     def _side(self, found: Extent) -> float:
         x0, y0, x1, y1 = found

@@ -157,7 +157,7 @@ class VideoPredictor:
             prompt |= {"points": [c[:2] for c in clicks], "labels": [c[2] for c in clicks]}
             prompt |= {"mask": None if base is None else decode_rle(base)}
         image = state.frames.read(frame_idx)
-        known, _ = self.tracker.ask(image, **prompt)
+        known, score = self.tracker.ask(image, **prompt)
         (mask,) = draw_objects([known], state.frames.size)
         self._forget_prompts(state, obj_id, frame_idx)
         state.points[key] = clicks
@@ -165,7 +165,7 @@ class VideoPredictor:
             state.boxes[key] = corners
         if base is not None:
             state.bases[key] = base
-        return self._take(state, frame_idx, obj_id, mask)
+        return self._take(state, frame_idx, obj_id, mask, score)
 
     def add_new_points(self, *args: Any, **kwargs: Any) -> tuple[int, list[int], Any]:
         """Deprecated, as in SAM 2: :meth:`add_new_points_or_box`."""
@@ -198,7 +198,7 @@ class VideoPredictor:
         picture = Image.fromarray(array.astype(bool).astype(np.uint8) * np.uint8(255))
         resized = np.asarray(picture.resize((width, height), Image.Resampling.BILINEAR)) > 127
         self._forget_prompts(state, obj_id, frame_idx)
-        return self._take(state, frame_idx, obj_id, resized)
+        return self._take(state, frame_idx, obj_id, resized, 1.0)
 
     def propagate_in_video_preflight(self, inference_state: VideoState) -> None:
         """See that there is something to follow; ``propagate_in_video`` does it too.
@@ -219,9 +219,9 @@ class VideoPredictor:
         """Follow all objects frame by frame, from their prompts or from what was found before.
 
         Prompts may be given while frames are followed: those of the frame that was yielded last
-        correct its objects. An object that has no mask in the first frame goes on from its last one
-        before it (reverse: after it), as it is known from earlier calls; without any it begins with
-        its next prompt.
+        correct its objects. An object that is not known in the first frame goes on from the frame
+        before it (reverse: after it), as it is known from earlier calls; unknown there, too, it
+        begins with its next prompt.
 
         Args:
             inference_state: of ``init_state``, with prompts.
@@ -341,26 +341,39 @@ class VideoPredictor:
         state.bases.pop((obj_id, frame_idx), None)
 
     def _go_on(self, state: VideoState, start: int, reverse: bool) -> dict[int, Follower]:
-        """Followers of the objects that were found before the first frame, and not in it."""
+        """Followers of the objects that were found up to the first frame, and not in it."""
         followers = {}
         for name, prompts in state.prompts.items():
             if start in prompts or _found(state, name, start) is not None:
                 continue
-            passed = [n for n in state.masks[name] if (n > start if reverse else n < start)]
-            for number in sorted(passed, key=lambda n: abs(n - start)):
+            # Back through the frames in which it was lost.
+            number = start + 1 if reverse else start - 1
+            while number in state.masks[name]:
                 if (rle := _found(state, name, number)) is not None:
                     known, image = GivenMask(decode_rle(rle)), state.frames.read(number)
                     score = state.scores.get(name, {}).get(number, 1.0)
                     followers[name] = Follower(image, known, score, self.tracker.config)
                     break
+                number += 1 if reverse else -1
         return followers
 
     def _take(
-        self, state: VideoState, frame_idx: int, obj_id: int, mask: NDArray[np.bool_]
+        self,
+        state: VideoState,
+        frame_idx: int,
+        obj_id: int,
+        mask: NDArray[np.bool_],
+        score: float,
     ) -> tuple[int, list[int], NDArray[np.float32]]:
         rle = encode_mask(mask)
         state.prompts.setdefault(obj_id, {})[frame_idx] = rle
         state.masks.setdefault(obj_id, {})[frame_idx] = rle
+        state.scores.setdefault(obj_id, {})[frame_idx] = score if mask.any() else 0.0
+        if self.tracker.config.non_overlap_masks:
+            # What was found of others gives way to what is said.
+            for other, found in state.masks.items():
+                if frame_idx in found and frame_idx not in state.prompts[other]:
+                    found[frame_idx] = encode_mask(decode_rle(found[frame_idx]) & ~mask)
         return self._output(state, frame_idx)
 
     def _output(

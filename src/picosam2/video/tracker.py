@@ -88,6 +88,10 @@ class Tracker:
     Args:
         predictor: answers the prompts, and has the networks that follow.
         config: how objects are followed.
+
+    Raises:
+        ValueError: the predictor has no correcting network; or OpenCV, which estimates motion where
+            ``config.rigid`` is above 0, is not installed.
     """
 
     def __init__(self, predictor: Predictor, config: TrackerConfig | None = None) -> None:

@@ -1,6 +1,6 @@
 /** One object from frame to frame: a port of `picosam2/video/follower.py`. */
 import { type Before, extentOf, maskIn } from "../predictor/corrections";
-import { type Corners, type Crop, type Pixels, type Size, cut } from "../predictor/prompt";
+import { CROP_SIZE, type Corners, type Crop, type Pixels, type Size, cut } from "../predictor/prompt";
 import { type Reading, extent, some } from "../predictor/readings";
 import { Colours } from "./colours";
 import { CONFIG } from "./config";
@@ -8,8 +8,6 @@ import { Patience, type State } from "./patience";
 
 /** Logits of a mask that is known without them. */
 export const GIVEN_LOGIT = 8;
-/** A mask that shrank to less than this share of what was expected may be hidden. */
-const HIDDEN = 0.5;
 
 /** A crop that the networks are asked about. */
 export interface Look {
@@ -46,6 +44,9 @@ export class Follower {
   private colours: Colours | null = null;
   private motion: Point = [0, 0];
   private places = 0;
+  /** In pixels of the frame: of the last mask, and of what it was before it was partly hidden. */
+  private area = 0;
+  private whole = 0;
   private readonly size: Size;
   private readonly patience = new Patience(CONFIG.lostScore, CONFIG.patience);
 
@@ -69,6 +70,8 @@ export class Follower {
     this.patience.find();
     const crop = around(found, [0, 0]);
     const mask = maskIn(known, crop, this.size);
+    this.area = this.whole = 0;
+    this.rememberArea(crop, count(mask));
     const logits = Float32Array.from(mask, (on) => (on ? GIVEN_LOGIT : -GIVEN_LOGIT));
     this.colours = Colours.of(cut(frame, crop), logits);
   }
@@ -112,6 +115,7 @@ export class Follower {
     this.motion = [(x + x1 - x0) / 2, (y + y1 - y0) / 2];
     this.before = reading;
     this.last = found;
+    this.rememberArea(reading.crop, count(reading.logits));
     if (reading.score >= CONFIG.sure && this.colours) {
       this.colours = this.colours.blend(colours, CONFIG.learning);
     }
@@ -130,8 +134,22 @@ export class Follower {
     this.motion = [0, 0];
     this.before = reading;
     this.last = found;
+    this.rememberArea(reading.crop, count(reading.logits));
     this.score = reading.score;
     return reading;
+  }
+
+  /** How many of a crop's logits may be above 0; what was partly hidden may be as large again. */
+  private most({ side }: Crop): number {
+    return Math.max(CONFIG.change * this.area, this.whole) * (CROP_SIZE / side) ** 2;
+  }
+
+  /** Keep the area of the mask in a crop, and how large the object was before it fell. */
+  private rememberArea({ side }: Crop, cells: number): void {
+    const area = cells * (side / CROP_SIZE) ** 2;
+    if (area * CONFIG.change < this.area) this.whole = Math.max(this.whole, this.area);
+    else if (area * CONFIG.change >= this.whole) this.whole = area;
+    this.area = area;
   }
 
   private read({ crop, pixels, expected }: Look, seen: Seen): Read {
@@ -141,7 +159,7 @@ export class Follower {
       const mixed = (1 - share) * value + share * (seen.corrected?.logits[cell] ?? 0);
       return mixed + CONFIG.colours * (likely?.[cell] ?? 0);
     });
-    const logits = expected ? ofArea(mixture, expected) : mixture;
+    const logits = expected ? atMost(mixture, this.most(crop)) : mixture;
     const score = (1 - share) * seen.score + share * (seen.corrected?.score ?? 0);
     const sure = some(logits) ? score : 0;
     const reading = { crop, logits, score: sure, bounds: null, clicks: [], merge: null };
@@ -173,16 +191,20 @@ export class Follower {
   }
 }
 
-/** Logits whose positive area is about what is expected, or much smaller. */
-function ofArea(logits: Float32Array, expected: Uint8Array): Float32Array {
-  const area = expected.reduce((sum, on) => sum + on, 0);
-  const found = logits.reduce((sum, value) => sum + Number(value > 0), 0);
-  const [most, least] = [area * CONFIG.change, area / CONFIG.change];
-  const small = found < least && found > least * HIDDEN;
-  const kept = Math.floor(found > most ? most : small ? least : found);
-  if (kept === found || kept >= logits.length) return logits;
-  const level = logits.toSorted()[logits.length - kept - 1]!;
-  return logits.map((value) => value - level);
+/** Logits of which no more than so many are above 0. */
+function atMost(logits: Float32Array, most: number): Float32Array {
+  if (count(logits) <= most) return logits;
+  const sorted = logits.toSorted();
+  const level = sorted[sorted.length - Math.floor(most) - 1]!;
+  // Not where all are equally sure: none would be left.
+  return level < sorted.at(-1)! ? logits.map((value) => value - level) : logits;
+}
+
+/** How many are above 0. */
+function count(values: Float32Array | Uint8Array): number {
+  let above = 0;
+  for (const value of values) if (value > 0) above++;
+  return above;
 }
 
 function sideOf([x0, y0, x1, y1]: Corners): number {

@@ -57,7 +57,7 @@ def find_voc(
     if split is None:
         names = sorted(path.stem for path in (folder / "SegmentationObject").glob("*.png"))
     else:
-        names = _names_of(folder / "ImageSets" / "Segmentation", split)
+        names = _names_of(folder / "ImageSets" / "Segmentation", split, folder / "JPEGImages")
     read = partial(_read, folder, split=split, exif=exif, problems=problems)
     return [
         Candidate(f"{name}.jpg", partial(read, name, number), number)
@@ -65,7 +65,7 @@ def find_voc(
     ]
 
 
-def _names_of(folder: Path, split: str) -> list[str]:
+def _names_of(folder: Path, split: str, pictures: Path) -> list[str]:
     lists = {path.stem: path for path in folder.glob("*.txt")}
     if split not in lists:
         known = ", ".join(sorted(lists)) or "none"
@@ -74,9 +74,12 @@ def _names_of(folder: Path, split: str) -> list[str]:
         lines = lists[split].read_bytes().decode("utf-8-sig").split("\n")
     except UnicodeDecodeError:
         raise InputError(f"{lists[split]} is no text in UTF-8: save it so") from None
+    names = [line.strip() for line in lines if line.strip()]
     # The lists of a class have a second column: whether the photograph shows it.
-    names = (re.sub(r"\s+(-1|0|1)$", "", line.strip()) for line in lines)
-    return [name for name in names if name]
+    return [
+        name if (pictures / f"{name}.jpg").is_file() else re.sub(r"\s+(-1|0|1)$", "", name)
+        for name in names
+    ]
 
 
 def _read(
