@@ -133,9 +133,17 @@ def test_points_of_ones_own(predictor, coffee):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"points_per_side": 0}, "points_per_side must be at least 1, not 0"),
+        ({"points_per_side": 0}, "points_per_side must be a whole number, at least 1, not 0"),
+        ({"points_per_side": 1.5}, "points_per_side must be a whole number"),
+        ({"crop_n_layers": -1}, "crop_n_layers must be a whole number, at least 0"),
+        ({"min_mask_region_area": -1}, "min_mask_region_area must be"),
+        ({"pred_iou_thresh": 88}, r"pred_iou_thresh must be in 0\.\.1, not 88"),
+        ({"stability_score_thresh": float("nan")}, "stability_score_thresh must be in"),
+        ({"crop_overlap_ratio": -5}, "crop_overlap_ratio must be in"),
+        ({"points_per_side": None, "point_grids": [np.array([0.5, 0.5])]}, "must be N×2"),
+        ({"points_per_side": None, "point_grids": [np.array([[2.0, 3.0]])]}, "must be N×2"),
         ({"points_per_side": None}, "give points_per_side or point_grids"),
-        ({"points_per_batch": 0}, "points_per_batch must be at least 1"),
+        ({"points_per_batch": 0}, "points_per_batch must be"),
         ({"output_mode": "png"}, "output_mode must be binary_mask or coco_rle, not png"),
     ],
 )

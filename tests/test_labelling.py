@@ -558,6 +558,14 @@ def command(*arguments) -> Result:
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
+@pytest.mark.parametrize("teacher", ["nope", "./nope"])
+def test_what_is_no_teacher_is_refused_before_anything_is_written(shards, tmp_path, teacher):
+    result = command("label", shards, "--teacher", teacher, "--out", tmp_path / "out")
+    assert result.exit_code == 2
+    assert "nope" in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
 def test_the_commands_label_pack_and_join(shards, random_sam2, tmp_path):
     (tmp_path / "in").mkdir()
     name = sorted(shards.glob("*.tar"))[0].name

@@ -125,6 +125,9 @@ def test_weights_keep_their_configuration_without_pickle(tmp_path):
     config = PaperConfig(encoder=(8, 16), bottleneck=24, decoder=(16, 8))
     network = build(config)
     save_weights(tmp_path / "small.safetensors", network)
+    # Others may read what the umask lets them.
+    (tmp_path / "other").touch()
+    assert (tmp_path / "small.safetensors").stat().st_mode == (tmp_path / "other").stat().st_mode
     loaded = load_weights(tmp_path / "small.safetensors")
     assert loaded.config == config
     for name, value in network.state_dict().items():

@@ -432,10 +432,22 @@ def test_crop_sizes_are_given_in_order_with_their_shares():
             parse_sizes(text)
 
 
+def test_a_colon_of_an_address_or_a_folder_begins_no_share(tmp_path):
+    folder = tmp_path / "a:1"
+    folder.symlink_to(EXAMPLES)
+    for name in (str(folder), f"{folder}:0.5"):
+        (source,), _ = parse_data((name,), World(), Problems())
+        assert len(source) == len(parse_data((str(EXAMPLES),), World(), Problems())[0][0])
+    # An address is one, with a share or without: there is nothing at it.
+    for name in ("memory://nowhere/a", "memory://nowhere/a:0.5"):
+        with pytest.raises(InputError, match="nowhere"):
+            parse_data((name,), World(), Problems())
+
+
 def test_kinds_of_prompts_are_given_with_their_shares():
     assert parse_prompts("native:.3,box:.3,scene:.25") == SamplerConfig()
     assert parse_prompts("native:.5").scene == 0
-    for text in ("native", "click:.3", "native:.8,box:.3", "box:0", "box:nan", ""):
+    for text in ("native", "click:.3", "native:.8,box:.3", "box:0", "box:nan", "", "box:.3,box:.3"):
         with pytest.raises(InputError, match="--prompts"):
             parse_prompts(text)
 

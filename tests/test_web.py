@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import shutil
 import threading
 from hashlib import sha256
@@ -176,8 +177,22 @@ def test_what_is_no_annotation_file_is_refused(server, photographs):
         assert answer.status == 422
         assert b"lists" in said
     assert not (photographs / "instances.json").exists()
+    assert call(server, "annotations", "PUT", iter([b"{}"]))[0].status == 411
     assert call(server, "photographs", "PUT", "{}")[0].status == 404
     assert ask(server, "/index.html", "PUT", "{}")[0].status == 405
+
+
+def test_what_cannot_be_read_is_said(server, photographs):
+    (photographs / "instances.json").mkdir()
+    for method, body in (("GET", None), ("PUT", json.dumps(EMPTY))):
+        answer, said = call(server, "annotations", method, body)
+        assert answer.status == 422
+        assert b"cannot read instances.json" in said
+
+
+def test_names_that_no_annotation_file_can_have_are_left_out(server, photographs):
+    (photographs / "b.jpg").rename(os.fsdecode(os.fsencode(photographs) + b"/\xff.jpg"))
+    assert json.loads(call(server, "photographs")[1]) == ["a.JPG"]
 
 
 def test_folders_with_images_are_read_as_coco_has_them(tmp_path):

@@ -8,7 +8,7 @@ from typing import Any
 
 import safetensors
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from picosam2.errors import InputError
@@ -51,10 +51,8 @@ def save_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str
         InputError: the file cannot be written.
     """
     with replacing(path) as temporary:
-        try:
-            save_file(tensors, temporary, metadata)
-        except safetensors.SafetensorError as error:
-            raise InputError(f"cannot write {path}: {error}") from None
+        # Not save_file, whose files only their owner may read.
+        temporary.write_bytes(save(tensors, metadata))
 
 
 def load_weights(path: str | Path) -> PicoSAM2:
@@ -63,6 +61,8 @@ def load_weights(path: str | Path) -> PicoSAM2:
     Raises:
         InputError: the file is missing, broken, or holds another network.
     """
+    if Path(path).is_dir():
+        raise InputError(f"cannot read weights from {path}: it is a folder, give its .safetensors")
     if not Path(path).is_file():
         raise InputError(
             f"cannot read weights from {path}: no such file; a clone has what a wheel leaves out"

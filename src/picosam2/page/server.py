@@ -122,7 +122,10 @@ class Handler(BaseHTTPRequestHandler):
         if not self._is_own():
             self._refuse(HTTPStatus.FORBIDDEN, "this server is for the page that it serves")
         elif url.path.startswith("/api/"):
-            self._api(url.path.removeprefix("/api/"), parse_qs(url.query))
+            try:
+                self._api(url.path.removeprefix("/api/"), parse_qs(url.query))
+            except InputError as error:
+                self._refuse(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
         elif self.command == "PUT":
             self._refuse(HTTPStatus.METHOD_NOT_ALLOWED, "files of the page are only read")
         else:
@@ -170,12 +173,18 @@ class Handler(BaseHTTPRequestHandler):
         path = folder.photograph(query.get("name", [""])[0]) if name == "photograph" else None
         if path is None:
             return self._refuse(HTTPStatus.NOT_FOUND, "there is no such photograph in the folder")
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise InputError(f"cannot read {path.name}: {error.strerror}") from None
         headers = {"Content-Type": PHOTOGRAPHS[path.suffix.lower()], "Cache-Control": "no-store"}
-        return self._send(HTTPStatus.OK, path.read_bytes(), headers)
+        return self._send(HTTPStatus.OK, content, headers)
 
     def _write(self, folder: Folder) -> None:
         length = self.headers.get("Content-Length", "")
-        if not length.isdecimal() or int(length) > MOST_BYTES:
+        if not length.isdecimal():
+            return self._refuse(HTTPStatus.LENGTH_REQUIRED, "send Content-Length")
+        if int(length) > MOST_BYTES:
             return self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "annotations of half a GB")
         content = self.rfile.read(int(length))
         if len(content) < int(length):
@@ -184,8 +193,6 @@ class Handler(BaseHTTPRequestHandler):
             version = folder.write(content, self.headers.get("If-Match", "").strip('"'))
         except ChangedError:
             return self._refuse(HTTPStatus.PRECONDITION_FAILED, "instances.json was changed")
-        except InputError as error:
-            return self._refuse(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
         return self._send_json(b"{}", version)
 
     def _send_json(self, content: bytes, version: str | None = None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from picosam2.errors import InputError
@@ -22,6 +23,20 @@ def uses_gpu(name: str) -> bool:
     return name != ONNX_TEACHER
 
 
+def check_teacher(name: str) -> None:
+    """Refuse what is no teacher's name, before anything is loaded or written.
+
+    Raises:
+        InputError: it is none, or there is no such folder.
+    """
+    if name != ONNX_TEACHER and "/" not in name:
+        raise InputError(
+            f"unknown teacher {name}: give {ONNX_TEACHER}, or a Sam2Model as ./folder or owner/name"
+        )
+    if name.startswith((".", "/")) and not Path(name).is_dir():
+        raise InputError(f"no folder {name}: give a Sam2Model as ./folder or owner/name")
+
+
 def load_teacher(name: str, threads: int = 1) -> Teacher:
     """Open a teacher.
 
@@ -34,14 +49,11 @@ def load_teacher(name: str, threads: int = 1) -> Teacher:
     Raises:
         InputError: no such teacher, or its files are missing or damaged.
     """
+    check_teacher(name)
     if name == ONNX_TEACHER:
         from picosam2.teacher.onnx import OnnxTeacher
 
         return OnnxTeacher(threads)
-    if "/" not in name:
-        raise InputError(
-            f"unknown teacher {name}: give {ONNX_TEACHER}, or a Sam2Model as ./folder or owner/name"
-        )
     from picosam2.teacher.transformers import TransformersTeacher
 
     return TransformersTeacher(name, threads)

@@ -104,6 +104,8 @@ def _parse_shares(option: str, text: str) -> list[tuple[str, float]]:
         shares = [(name, float(share)) for name, share in pairs]
     except ValueError:
         raise InputError(f"{option} must look like NAME:.6,NAME:.4, not {text}") from None
+    if len(dict(shares)) < len(shares):
+        raise InputError(f"{option} takes each name once, not {text}")
     for name, share in shares:
         if not 0 < share < float("inf"):
             raise InputError(f"{option} needs shares above 0, not {name}:{share:g}")

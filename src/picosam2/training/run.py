@@ -121,7 +121,7 @@ def parse_data(
         InputError: a share is no positive number, or a folder is missing or broken or has no
             part for some process.
     """
-    parts = [name.rpartition(":") for name in data]
+    parts = [_split_share(name) for name in data]
     given = [bool(folder) for folder, _, _ in parts]
     if any(given) and not all(given):
         raise InputError("give every --data a share (DIR:SHARE) or none")
@@ -136,6 +136,14 @@ def parse_data(
     if not all(0 < share < float("inf") for share in shares):
         raise InputError(f"a share must be above 0: {' '.join(data)}")
     return [_open_part(folder, world, problems, exif) for folder, _, _ in parts], shares
+
+
+def _split_share(name: str) -> tuple[str, str, str]:
+    """Folder, colon and share; an address's own colon, and a folder's, are none before a share."""
+    folder, colon, share = name.rpartition(":")
+    if share.startswith("//") or Path(name).exists():
+        return "", "", name
+    return folder, colon, share
 
 
 def _open_part(location: str, world: World, problems: Problems, exif: Exif) -> Source:

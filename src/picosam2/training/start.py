@@ -50,7 +50,8 @@ class Start:
         path = weights_path(self.init) if named else Path(self.init)
         if not path.is_file():
             raise InputError(
-                f"--init {self.init}: no such file; or random, imagenet, {', '.join(FAMILIES)}"
+                f"--init {self.init}: no such file; or random, imagenet, "
+                f"{', '.join((*FAMILIES, CORRECTING_MODEL))}"
             )
         return path
 
