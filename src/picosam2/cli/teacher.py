@@ -101,7 +101,9 @@ def label(
     stop.
     """
     from picosam2.labelling.run import label as run
+    from picosam2.teacher import check_teacher
 
+    check_teacher(teacher)
     config = LabelConfig(grid, min_predicted_iou, min_stability)
     with leaving_out(strict) as problems:
         done = run(shards, out, teacher, config, executor, workers, problems)

@@ -16,7 +16,6 @@ from picosam2.labelling.executors import find_executor
 from picosam2.labelling.left_out import gather_left_out
 from picosam2.labelling.record import keep_record, make_record
 from picosam2.labelling.shard import Job
-from picosam2.teacher import check_teacher
 
 
 @dataclass
@@ -64,7 +63,6 @@ def label(
         InputError: bad input, nothing left to label, ``out`` holds other labels, or a worker died.
     """
     problems = Problems() if problems is None else problems
-    check_teacher(teacher)
     shards = find_shards(source)
     # Workers on a cluster have folders of their own to be in.
     out = out if is_address(out) else _path(out)

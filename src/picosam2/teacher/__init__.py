@@ -34,7 +34,9 @@ def check_teacher(name: str) -> None:
             f"unknown teacher {name}: give {ONNX_TEACHER}, or a Sam2Model as ./folder or owner/name"
         )
     if name.startswith((".", "/")) and not Path(name).is_dir():
-        raise InputError(f"no folder {name}: give a Sam2Model as ./folder or owner/name")
+        raise InputError(
+            f"no teacher in {name}, there is no such folder: give a Sam2Model as ./folder or owner/name"
+        )
 
 
 def load_teacher(name: str, threads: int = 1) -> Teacher:
