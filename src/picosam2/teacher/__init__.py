@@ -35,7 +35,7 @@ def check_teacher(name: str) -> None:
         )
     if name.startswith((".", "/")) and not Path(name).is_dir():
         raise InputError(
-            f"no teacher in {name}, there is no such folder: give a Sam2Model as ./folder or owner/name"
+            f"no teacher in {name}, which is no folder: give a Sam2Model as ./folder or owner/name"
         )
 
 
