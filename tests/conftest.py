@@ -50,6 +50,13 @@ def examples() -> CocoFolder:
 
 
 @pytest.fixture(scope="session")
+def cup(examples) -> tuple[np.ndarray, np.ndarray]:
+    """The photograph of a cup, and its mask."""
+    photograph = next(p for p in examples if p.record.image.file_name == "coffee.jpg")
+    return photograph.load(), photograph.mask(photograph.objects[0])
+
+
+@pytest.fixture(scope="session")
 def example_shards(tmp_path_factory) -> Path:
     """The same photographs and outlines as shards, three photographs to a shard."""
     out = tmp_path_factory.mktemp("examples") / "shards"

@@ -13,13 +13,6 @@ from picosam2.video.follower import cut_quickly
 from picosam2.video.motion import depth_in, follow_mask
 
 
-@pytest.fixture(scope="module")
-def cup(examples):
-    """The photograph of a cup, and its mask."""
-    photograph = next(p for p in examples if p.record.image.file_name == "coffee.jpg")
-    return photograph.load(), photograph.mask(photograph.objects[0])
-
-
 def look(cup, x: float, y: float, side: float):
     """A crop and the cup's mask in it."""
     image, mask = cup

@@ -38,13 +38,6 @@ WIDTH, HEIGHT, COUNT = 360, 320, 16
 CUP = "83,13,319,304"
 
 
-@pytest.fixture(scope="module")
-def cup(examples):
-    """The photograph of a cup, and its mask."""
-    photograph = next(p for p in examples if p.record.image.file_name == "coffee.jpg")
-    return photograph.load(), photograph.mask(photograph.objects[0])
-
-
 def pan(cup, count: int = COUNT):
     """A camera that moves over the photograph: frames and true masks."""
     image, mask = cup

@@ -16,13 +16,6 @@ pytest.importorskip("av")
 
 
 @pytest.fixture(scope="module")
-def cup(examples):
-    """The photograph of a cup, and its mask."""
-    photograph = next(p for p in examples if p.record.image.file_name == "coffee.jpg")
-    return photograph.load(), photograph.mask(photograph.objects[0])
-
-
-@pytest.fixture(scope="module")
 def video(cup, tmp_path_factory):
     """A video file, and the cup's masks."""
     frames, masks = pan(cup)

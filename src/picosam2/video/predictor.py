@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
-from picosam2.data.rle import decode_rle, encode_mask
+from picosam2.data.rle import decode_rle, encode_mask, rle_area
 from picosam2.data.schema import Rle
 from picosam2.errors import InputError
 from picosam2.predictor import Predictor
@@ -423,7 +423,7 @@ def _prompts_of(state: VideoState, number: int) -> dict[int, Rle]:
 def _found(state: VideoState, name: int, number: int) -> Rle | None:
     """An object's mask in a frame; None where there is none, or it is lost."""
     rle = state.masks.get(name, {}).get(number)
-    return rle if rle is not None and decode_rle(rle).any() else None
+    return rle if rle is not None and rle_area(rle) else None
 
 
 def _read_clicks(

@@ -319,7 +319,7 @@ class Tracker:
             return []
         crops = np.stack([look.pixels for look in looks])
         logits, scores = self.predictor.runtime(crops)
-        told = [index for index, look in enumerate(looks) if look.prior is not None]
+        told = [index for index, look in enumerate(looks) if look.expected is not None]
         corrected: dict[int, tuple[NDArray[np.float32], float]] = {}
         if told:
             assert self.predictor.corrector is not None

@@ -1,6 +1,15 @@
 /** One object from frame to frame: a port of `picosam2/video/follower.py`. */
 import { type Before, extentOf, maskIn } from "../predictor/corrections";
-import { CROP_SIZE, type Corners, type Crop, type Pixels, type Size, cut } from "../predictor/prompt";
+import {
+  CROP_SIZE,
+  type Corners,
+  type Crop,
+  type Pixels,
+  type Size,
+  cut,
+  left,
+  top,
+} from "../predictor/prompt";
 import { type Reading, extent, some } from "../predictor/readings";
 import { Colours } from "./colours";
 import { CONFIG } from "./config";
@@ -198,10 +207,9 @@ function cutQuickly(frame: Pixels, crop: Crop): Uint8Array {
   // A triangle reaches a pixel of the result, which is less than three steps, beyond the crop.
   const first = (low: number) => Math.max(0, Math.trunc(low) - 3 * step);
   const last = (low: number) => Math.max(0, Math.trunc(low + crop.side) + 3 * step);
-  const [left, top] = [crop.x - crop.side / 2, crop.y - crop.side / 2];
   const half = Math.floor(step / 2);
-  const [x0, y0] = [first(left), first(top)];
-  const [x1, y1] = [Math.min(frame.width, last(left)), Math.min(frame.height, last(top))];
+  const [x0, y0] = [first(left(crop)), first(top(crop))];
+  const [x1, y1] = [Math.min(frame.width, last(left(crop))), Math.min(frame.height, last(top(crop)))];
   const width = Math.max(0, Math.ceil((x1 - x0 - half) / step));
   const height = Math.max(0, Math.ceil((y1 - y0 - half) / step));
   const data = new Uint8Array(width * height * 4);
