@@ -37,6 +37,7 @@ from picosam2.masks import mask_iou
 from picosam2.model import SmallConfig, build
 from picosam2.predictor.scores import OWN_SCORES
 from picosam2.prompt import box_crop, cut
+from picosam2.runtime import session
 from picosam2.runtime.engines import open_corrector, open_runtime
 from picosam2.runtime.files import channels_first
 from picosam2.runtime.onnx import OnnxRuntime
@@ -104,6 +105,23 @@ def test_int8_is_exact_on_every_processor(weights, crops):
     logits, _ = OnnxRuntime(model_path(weights))(crops)
     overlaps = [mask_iou(a > 0, b > 0) for a, b in zip(logits, said, strict=True)]
     assert np.mean(overlaps) > 0.95
+
+
+def test_the_model_that_asks_whether_sums_are_exact_is_one_product():
+    text = """<ir_version: 8, opset_import: ["": 13]>
+        p (uint8[m, k] a, int8[k, n] b) => (int32[m, n] c) { c = MatMulInteger(a, b) }"""
+    assert onnx.parser.parse_model(text).SerializeToString() == session.PRODUCT
+
+
+def test_sums_that_overflow_are_made_exact(monkeypatch, crops):
+    """The slow setting, taken only where products of 8 bits overflow, gives the same masks."""
+    logits, _ = OnnxRuntime(model_path(DEFAULT_MODEL))(crops[:4])
+    if not session.sums_of_bytes_are_exact():
+        pytest.skip("this processor has no VNNI: both sessions have the setting")
+    monkeypatch.setattr(session, "sums_of_bytes_are_exact", lambda: False)
+    slow, _ = OnnxRuntime(model_path(DEFAULT_MODEL))(crops[:4])
+    overlaps = [mask_iou(a > 0, b > 0) for a, b in zip(logits, slow, strict=True)]
+    assert np.mean(overlaps) > 0.99
 
 
 def test_a_model_that_fails_as_it_runs_is_one_line(tmp_path):
