@@ -36,7 +36,7 @@ def open_session(model: Path | bytes, threads: int) -> onnxruntime.InferenceSess
         threads: of one call; 0 for all cores.
     """
     options = _options(threads)
-    # Where they overflow, masks lose some 5 % IoU. The setting makes them exact; it is slow everywhere.
+    # Where they overflow, masks lose some 5 % IoU. This makes them exact, and is slow everywhere.
     if not sums_of_bytes_are_exact():
         options.add_session_config_entry("session.x64quantprecision", "1")
     source = str(model) if isinstance(model, Path) else model
