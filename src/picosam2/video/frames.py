@@ -205,10 +205,10 @@ class VideoFrames(Frames):
         with self._open() as container:
             stream = self._stream(container)
             stream.thread_type = "AUTO"
-            if start and not self._counted:
-                container.seek(self._times[start], stream=stream, backward=True)
             told = -1
             try:
+                if start and not self._counted:
+                    container.seek(self._times[start], stream=stream, backward=True)
                 for count, frame in enumerate(container.decode(stream)):
                     number = count if self._counted else self._number.get(frame.pts)
                     # What lies before a damaged place may come again, or without its time.
