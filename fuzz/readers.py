@@ -158,9 +158,9 @@ def tiles() -> bytes:
     return buffer.getvalue()
 
 
-@cache
 def shard(photograph: bool = True, content: bytes | None = None) -> bytes:
     """A shard of one photograph or its labels."""
+    # Not kept: there is one for each damaged record.
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
         members = {"a.json": content or msgspec.json.encode(record()), "a.soft.png": tiles()}

@@ -254,6 +254,10 @@ def test_a_photograph_may_be_named_as_other_programs_write_it(tmp_path, named, m
         ('[{"image_id": 1, "bbox": [1, 2, 3]}]', ["no box that can be used"]),
         ('[{"bbox": [1, 2, 3, 4]}]', ["no box that can be used"]),
         ("chelsea.jpg,1,2,30,40,0.9\n", ["chelsea.jpg,1", "file,x0,y0,x1,y1 and no more"]),
+        (
+            "chelsea.jpg,1,2,30,40\nchelsea.jpg,1,2,30,40,0.9\n",
+            ["chelsea.jpg,1 has a field too many"],
+        ),
         ("[" * 100_000, ["COCO results"]),
         (b"\xff\xfe\x00", ["neither JSON nor text"]),
         (None, ["cannot read"]),

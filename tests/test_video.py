@@ -330,6 +330,18 @@ def test_bad_videos_are_one_line(tmp_path, video, cup):
     assert frames
 
 
+def test_what_cannot_be_written_or_reached_is_refused_before_anything_is_followed(
+    tmp_path, video, monkeypatch
+):
+    monkeypatch.delattr(VideoPredictor, "propagate_in_video")
+    later = [{"frame": 0, "points": [[150, 120]]}, {"frame": 9, "points": [[140, 110]]}]
+    (tmp_path / "later.json").write_text(json.dumps(later))
+    asked = ("track", video[0], "--prompts", tmp_path / "later.json")
+    assert_refused(run(*asked, "--frames", "9"), "frame 9 has a prompt", "--frames 10 or more")
+    assert_refused(run(*asked, "--out", tmp_path / "x.avi"), "ends in .mp4")
+    assert_refused(run(*asked, "--cutout", tmp_path / "x.mp4"), "give a .webm or .mov")
+
+
 def test_a_video_that_is_cut_off_is_followed_to_there(tmp_path, cup):
     frames, _ = pan(cup)
     whole = tmp_path / "whole.mkv"

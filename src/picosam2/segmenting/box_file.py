@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from codecs import BOM_UTF8
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -74,17 +73,16 @@ def read_boxes(
     index = _by_every_name(photos)
     boxes: dict[str, list[GivenBox]] = {}
     for key, box in named:
-        # Paths below this folder may begin with it, and Windows' have backslashes.
-        portable = (PurePosixPath(name).as_posix() for name in (key, key.replace("\\", "/")))
-        meant = next((index[name] for name in (key, *portable) if name in index), [])
+        meant = _meant(key, index)
+        if not meant and _meant(_without_number(key), index):
+            raise InputError(f"{path}: {key} has a field too many: lines are {HEADER} and no more")
         if len(meant) > 1:
             raise InputError(f"{path}: {key} is {meant[0]} and {meant[1]}: give the path")
         for name in meant:
             boxes.setdefault(name, []).append(box)
     if not boxes:
         example = f", such as {named[0][0]}" if named else ""
-        # A score as a sixth field makes the first corner part of the name.
-        if re.search(r",\s*[0-9.]+$", example):
+        if named and _without_number(named[0][0]):
             example += f": lines are {HEADER} and no more"
         raise InputError(f"{path} has no box of the given photographs{example}")
     return boxes
@@ -146,6 +144,26 @@ def _from_text(path: Path, content: bytes) -> list[tuple[str, GivenBox]]:
             raise InputError(f"{path}: line {number} is not {HEADER}: {line[:80]!r}")
         boxes.append((name.strip(), GivenBox(corners)))
     return boxes
+
+
+def _meant(key: str, index: dict[str, list[str]]) -> list[str]:
+    """The photographs of a name, by ``_by_every_name``."""
+    # Paths below this folder may begin with it, and Windows' have backslashes.
+    portable = (PurePosixPath(name).as_posix() for name in (key, key.replace("\\", "/")))
+    return next((index[name] for name in (key, *portable) if name in index), [])
+
+
+def _without_number(key: str) -> str:
+    """A name without the number behind its last comma, or nothing.
+
+    A score as a sixth field makes the first corner part of the name.
+    """
+    name, _, number = key.rpartition(",")
+    try:
+        float(number)
+    except ValueError:
+        return ""
+    return name.strip()
 
 
 def _by_every_name(photos: Sequence[PhotoFile]) -> dict[str, list[str]]:

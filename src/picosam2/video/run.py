@@ -27,7 +27,9 @@ from picosam2.video.prompts import VideoPrompt, read_object_masks
 from picosam2.video.tracker import TrackedFrame, Tracker
 from picosam2.video.writing import (
     MOST_OBJECTS,
+    cutout_codec,
     lost_sound,
+    overlay_codec,
     write_coco,
     write_cutout,
     write_masks,
@@ -47,12 +49,22 @@ class Outputs:
         masks: folder of PNG masks.
         json: COCO's JSON for videos.
         cutout: the objects on a transparent ground.
+
+    Raises:
+        InputError: a name's suffix is of no file that can be written.
     """
 
     overlay: Path | None = None
     masks: Path | None = None
     json: str | None = None
     cutout: Path | None = None
+
+    def __post_init__(self) -> None:
+        # Before hours of following, not after them.
+        if self.overlay is not None:
+            overlay_codec(self.overlay)
+        if self.cutout is not None:
+            cutout_codec(self.cutout)
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         names = {"overlay": self.overlay, "masks": self.masks, "json": self.json}
@@ -104,7 +116,7 @@ def track_video(
         prompts: what the objects are. Clicks on a later frame of an object correct the mask that is
             found there.
         outputs: what to write.
-        limit: frames from the first prompt on.
+        limit: frames from the first prompt on; every prompt is about one of them.
         value_range: the values that become black and white.
         tools: of ``Predictor.from_pretrained``.
 
@@ -113,6 +125,9 @@ def track_video(
     """
     frames = open_frames(video, value_range)
     given = _read_given(prompts, frames)
+    first, last = given[0].prompt.frame, given[-1].prompt.frame
+    if limit is not None and last >= first + limit:
+        raise InputError(f"frame {last} has a prompt: give --frames {last - first + 1} or more")
     if outputs.masks is not None:
         _check_numbers(given)
     predictor = VideoPredictor.from_pretrained(**tools, config=ONE_A_PIXEL)
@@ -122,7 +137,6 @@ def track_video(
         if one not in corrections:
             _say_what(predictor, state, one)
     summary = Summary(outputs)
-    first = min(one.prompt.frame for one in given)
     _follow(predictor, state, first, corrections, limit, summary)
     masks = state.masks
     summary.frames = len({number for found in masks.values() for number in found})

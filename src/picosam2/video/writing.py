@@ -36,6 +36,10 @@ DIMMED, TINTED = 0.75, 0.55
 # Of MPEG: it divides all common frame rates.
 TIME_BASE = Fraction(1, 90_000)
 FORMATS = {".mp4": "mp4", ".mkv": "matroska", ".webm": "webm", ".mov": "mov"}
+# Codec and layout of the pixels by suffix: of an overlay, and of a cut-out, which has alpha.
+OVERLAYS = dict.fromkeys(FORMATS, ("libx264", "yuv420p"))
+OVERLAYS[".webm"] = ("libvpx-vp9", "yuv420p")
+CUTOUTS = {".webm": ("libvpx-vp9", "yuva420p"), ".mov": ("prores_ks", "yuva444p10le")}
 # Pixels at the edge of a cut-out over which it fades.
 SOFT = 2
 
@@ -109,8 +113,7 @@ def write_overlay(masks: Masks, frames: Frames, path: Path) -> Iterator[int]:
     Raises:
         InputError: PyAV is missing, or the file cannot be written.
     """
-    codec = "libvpx-vp9" if path.suffix.lower() == ".webm" else "libx264"
-    yield from _write(masks, frames, path, codec, "yuv420p", _tint, sound=True)
+    yield from _write(masks, frames, path, overlay_codec(path), _tint, sound=True)
 
 
 def write_cutout(masks: Masks, frames: Frames, path: Path) -> Iterator[int]:
@@ -118,33 +121,45 @@ def write_cutout(masks: Masks, frames: Frames, path: Path) -> Iterator[int]:
 
     The arguments and errors are those of ``write_overlay``; another suffix is an error.
     """
-    codecs = {".webm": ("libvpx-vp9", "yuva420p"), ".mov": ("prores_ks", "yuva444p10le")}
-    if path.suffix.lower() not in codecs:
+    yield from _write(masks, frames, path, cutout_codec(path), _cut_out, sound=False)
+
+
+def overlay_codec(path: Path) -> tuple[str, str]:
+    """Codec and layout of the pixels of an overlay.
+
+    Raises:
+        InputError: the suffix is of another kind of file.
+    """
+    if path.suffix.lower() not in OVERLAYS:
+        raise InputError(f"{path.name}: give a name that ends in {', '.join(OVERLAYS)}")
+    return OVERLAYS[path.suffix.lower()]
+
+
+def cutout_codec(path: Path) -> tuple[str, str]:
+    """Codec and layout of the pixels of a cut-out; raises as ``overlay_codec`` does."""
+    if path.suffix.lower() not in CUTOUTS:
         raise InputError(f"a cut-out has an alpha channel: give a .webm or .mov, not {path.name}")
-    codec, layout = codecs[path.suffix.lower()]
-    yield from _write(masks, frames, path, codec, layout, _cut_out, sound=False)
+    return CUTOUTS[path.suffix.lower()]
 
 
 def _write(
     masks: Masks,
     frames: Frames,
     path: Path,
-    codec: str,
-    layout: str,
+    kind: tuple[str, str],
     draw: Any,
     sound: bool,
 ) -> Iterator[int]:
     av = import_av()
     with contextlib.ExitStack() as stack:
         temporary = stack.enter_context(replacing(path))
-        container_format = FORMATS.get(path.suffix.lower())
-        if container_format is None:
-            raise InputError(f"{path.name}: give a name that ends in {', '.join(FORMATS)}")
+        container_format = FORMATS[path.suffix.lower()]
         out = stack.enter_context(av.open(str(temporary), "w", format=container_format))
+        codec, stream_layout = kind
         stream = out.add_stream(codec, rate=frames.rate.limit_denominator(60_000))
         height, width = frames.size
         stream.width, stream.height = width + width % 2, height + height % 2
-        stream.pix_fmt = layout
+        stream.pix_fmt = stream_layout
         stream.codec_context.sample_aspect_ratio = frames.pixel_aspect
         stream.codec_context.time_base = TIME_BASE
         copied = _copy_sound(av, frames, path, out, stack) if sound else iter(())
