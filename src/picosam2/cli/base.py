@@ -125,6 +125,12 @@ class OutputFile(click.types.StringParamType):
 OUTPUT = OutputFile()
 
 
+def files_of(location: str) -> list[Path]:
+    """The files of data on this machine that hold annotations."""
+    path = Path(location)
+    return [path, path / "instances.json", *path.glob("*.tar")]
+
+
 def floats(count: int) -> Callable[..., Any]:
     """A click callback that reads ``count`` numbers separated by commas, or several times that."""
 

@@ -14,6 +14,7 @@ from picosam2.cli.base import (
     POSITIVE,
     Group,
     exif_option,
+    files_of,
     leaving_out,
     say,
     strict_option,
@@ -126,12 +127,6 @@ def index(location: str, json_file: str | None, decode: bool, exif: Exif, strict
         click.echo(line, err=json_file == "-")
     if json_file is not None:
         write_json(json_file, counts)
-
-
-def files_of(location: str) -> list[Path]:
-    """The files of data on this machine that hold annotations."""
-    path = Path(location)
-    return [path, path / "instances.json", *path.glob("*.tar")]
 
 
 def _count_lines(counts: dict[str, Any]) -> list[str]:

@@ -15,6 +15,7 @@ from picosam2.cli.base import (
     POSITIVE,
     BadInput,
     exif_option,
+    files_of,
     leaving_out,
     say,
     strict_option,
@@ -88,7 +89,6 @@ def evaluate(
     video (of a folder of SEQUENCE/video.mp4 with SEQUENCE/masks.json) goes alone; its --peers are
     boxed, mil and sam2-tiny.
     """
-    from picosam2.cli.data import files_of
     from picosam2.files import check_outputs
     from picosam2.output import write_json
 

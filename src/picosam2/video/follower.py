@@ -187,17 +187,19 @@ class Follower:
         if self.colours is not None:
             logits = logits + self.config.colours * self.colours.likelihood(look.pixels)
         if look.expected is not None:
-            logits = self._expected(logits, look)
+            logits = self._as_expected(logits, look, look.expected)
         logits = logits.astype(np.float32)
         reading = Reading(look.crop, logits, float(score) if (logits > 0).any() else 0.0)
         colours = Colours.of(look.pixels, logits)
         alike = 0.0 if self.colours is None else self.colours.likeness(colours)
         return reading, alike, colours
 
-    def _expected(self, logits: NDArray[np.float32], look: Look) -> NDArray[np.float32]:
+    def _as_expected(
+        self, logits: NDArray[np.float32], look: Look, expected: NDArray[np.bool_]
+    ) -> NDArray[np.float32]:
         """Logits that do not stray from where the object should be, or grow beyond its area."""
-        if look.expected is not None and look.trust:
-            depth = np.clip(depth_in(look.expected) / DEPTH, -1, 1)
+        if look.trust:
+            depth = np.clip(depth_in(expected) / DEPTH, -1, 1)
             logits = logits + self.config.rigid * look.trust * depth
         # An object that was partly hidden may be as large again as it was.
         most = max(self.config.change * self._area, self._whole) * (CROP_SIZE / look.crop.side) ** 2
