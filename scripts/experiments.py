@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ import torch
 import torch.multiprocessing
 from fit_scores import fit_scores
 from threadpoolctl import threadpool_limits
+from tqdm import tqdm
 
 from picosam2 import Predictor
 from picosam2.data.source import open_source
@@ -134,6 +136,8 @@ def run_all(jobs: Iterable[Sequence[Callable[[], None]]], workers: int) -> None:
 def _run_and_leave(job: Callable[[], None]) -> None:
     # BLAS threads of several processes would wait for each other.
     threadpool_limits(1, user_api="blas")
+    # The lock of tqdm is shared with the parent, in which another thread may hold it for ever.
+    tqdm.set_lock(threading.RLock())
     job()
     sys.stderr.flush()
     # All is on disk: threads of libraries may not end by themselves after a fork.

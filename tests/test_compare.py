@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import resource
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -346,6 +350,7 @@ def test_eval_and_report_from_the_command_line(tmp_path):
         (["--data", EXAMPLES, "--predictions", "x.json"], "give --protocol paper96"),
         (["--coco", "no.json", "--images", EXAMPLES], "cannot read no.json"),
         (["--data", EXAMPLES, "--protocol", "clock"], "unknown protocol"),
+        (["--data", EXAMPLES, "--protocol", "video,click"], "video goes alone"),
         (["--data", EXAMPLES, "--out", "x", "--predictions", "x.json"], "goes neither with"),
         (["--data", EXAMPLES, "--out", "x", "--threads", "2"], "goes neither with"),
     ],
@@ -357,6 +362,42 @@ def test_wrong_use_is_one_line(arguments, message, tmp_path, monkeypatch):
     assert message in result.stderr
     assert "Traceback" not in result.output
     assert not list(tmp_path.iterdir())
+
+
+def test_answers_that_the_disk_has_no_room_for_are_named_and_asked_again(tmp_path):
+    out = tmp_path / "run"
+    asked = [sys.executable, "-m", "picosam2", "eval", "--data", EXAMPLES, "--protocol", "click"]
+    asked += ["--out", out, "--json", tmp_path / "figures.json"]
+    done = subprocess.run(
+        [str(part) for part in asked],
+        preexec_fn=partial(at_most, 300),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    (error,) = [line for line in done.stderr.splitlines() if "Error" in line]
+    assert f"cannot write {out}/answers/.small.jsonl.part: File too large" in error
+    assert command(*asked[3:]).exit_code == 0
+    whole = json.loads((tmp_path / "figures.json").read_bytes())
+    assert whole["segmenters"]["small"]["protocols"]["click"]["n"] > 1
+
+
+def test_a_report_that_the_disk_has_no_room_for_leaves_the_one_before(run, page, tmp_path):
+    out = Path(shutil.copytree(page, tmp_path / "report"))
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    (out / "report.md").write_text("the one before")
+    asked = [sys.executable, "-m", "picosam2", "report", run[0], "--out", out]
+    done = subprocess.run(
+        [str(part) for part in asked], preexec_fn=partial(at_most, 100_000), capture_output=True
+    )
+    assert done.returncode == 2
+    after = {path.name: path.read_bytes() for path in out.iterdir()}
+    assert after == before | {"report.md": b"the one before"}
+
+
+def at_most(size: int) -> None:
+    """As on a full disk: no file of more bytes can be written."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 
 # Anyone's predictions.

@@ -213,6 +213,22 @@ def test_without_a_correcting_network_it_is_said_what_is_needed(cat):
         predictor.predict(CLICKS[:2])
 
 
+def test_a_mask_without_a_pixel_says_nothing(predictor, cat):
+    predictor.set_image(cat)
+    empty = np.zeros(cat.shape[:2], bool)
+    for nothing in (empty, np.full((1, 256, 256), -9.0)):
+        for more in (
+            {"point_coords": CLICKS[:2], "point_labels": LABELS[:2]},
+            {"box": [50, 20, 400, 280]},
+        ):
+            beside = predictor.predict(mask_input=nothing, **more)[0]
+            assert np.array_equal(beside, predictor.predict(**more)[0])
+        with pytest.raises(InputError, match="mask_input has no pixel of an object"):
+            predictor.predict(mask_input=nothing)
+        with pytest.raises(InputError, match="mask_input has no pixel of an object"):
+            predictor.predict(CLICKS[:1], [0], mask_input=nothing)
+
+
 def test_networks_in_the_wrong_place_are_refused():
     with pytest.raises(InputError, match="correcting is a correcting network, which has no first"):
         Predictor.from_pretrained(CORRECTING_MODEL)

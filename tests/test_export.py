@@ -325,6 +325,24 @@ def test_fit_refuses_what_export_did_not_write(tmp_path, content):
     assert "picosam2 export TARGET" in CliRunner().invoke(main, ["fit", "nowhere"]).stderr
 
 
+def test_fit_has_a_row_for_a_correcting_network_too(tmp_path):
+    for name, weights in (("first", "small"), ("later", "correcting")):
+        asked = ["export", "onnx", "--weights", weights, "--out", str(tmp_path / name)]
+        assert CliRunner().invoke(main, asked).exit_code == 0
+    result = CliRunner().invoke(main, ["fit", str(tmp_path), "--json", "-"])
+    assert result.exit_code == 0, result.stderr
+    rows = json.loads(result.stdout)["rows"]
+    assert [row["family"] for row in rows] == ["small", "correcting"]
+    assert all(row["latency_ms"] > 0 for row in rows)
+
+
+def test_who_asks_pytorch_for_int8_hears_which_names_it_runs():
+    with pytest.raises(InputError, match="files, not small: give small-fp32"):
+        open_runtime("small", "torch", 1)
+    with pytest.raises(InputError, match="not small: picosam2 export makes them"):
+        open_runtime("small", "litert", 1)
+
+
 def test_bench_times_the_models_of_the_package():
     result = CliRunner().invoke(main, ["bench", "--rounds", "1", "--threads", "1", "--json", "-"])
     rows = json.loads(result.stdout)

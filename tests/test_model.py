@@ -6,10 +6,12 @@ import json
 
 import pytest
 import torch
+from test_cli import assert_refused, run
 from torch.utils.flop_counter import FlopCounterMode
 
 from picosam2.checkpoint import load_weights, save_tensors, save_weights
 from picosam2.errors import InputError
+from picosam2.examples import EXAMPLES
 from picosam2.model import (
     FAMILIES,
     CameraModel,
@@ -92,6 +94,24 @@ def test_a_run_begins_from_the_packages_weights_by_name():
         assert torch.equal(shipped[name], value)
     with pytest.raises(InputError, match="--init nothing: no such file; or random, imagenet"):
         Start("nothing").network(SmallConfig())
+
+
+@pytest.mark.parametrize(
+    ("init", "family", "says"),
+    [
+        ("imagenet", "correcting", "--init imagenet has no correcting network: give --init small"),
+        ("imagenet", "paper", "--init imagenet has no paper network: give --init random"),
+        ("paper", "correcting", "--init paper is a paper network, not correcting"),
+        ("small", "paper", "--init small is a small network, not paper"),
+        ("correcting", "small", "--init correcting is a correcting network, not small"),
+    ],
+)
+def test_a_family_that_the_first_weights_are_not_is_refused_before_anything(
+    tmp_path, init, family, says
+):
+    arguments = ["--data", EXAMPLES, "--out", tmp_path / "run", "--init", init, "--family", family]
+    assert_refused(run("train", *arguments), says)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_variant_is_one_line():

@@ -12,6 +12,7 @@ from PIL import Image
 from scipy import ndimage
 
 from picosam2 import Predictor, PredictorConfig
+from picosam2.errors import InputError
 from picosam2.masks import mask_iou, most_interior_pixel
 from picosam2.predictor.boxes import fit_to_box
 from picosam2.predictor.scores import OWN_SCORES, box_evidence
@@ -124,6 +125,24 @@ def test_a_crop_that_is_all_object_counts_only_where_every_crop_is(cat):
     side = 0.4 * 451
     assert answer(full, full, disc) == pytest.approx(np.pi * (side * 20 / 96) ** 2, rel=0.05)
     assert answer(full, full, full) == pytest.approx((0.1 * 451) ** 2, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"click_sides": ()},
+        {"click_sides": (0.1, -1.0)},
+        {"click_sides": (float("nan"),)},
+        {"box_paddings": ()},
+        {"correction_margins": (-0.1,)},
+        {"min_side": float("inf")},
+        {"batch": 0},
+    ],
+)
+def test_crops_that_cannot_be_are_refused(wrong):
+    (name,) = wrong
+    with pytest.raises(InputError, match=f"{name} must be"):
+        PredictorConfig(**wrong)
 
 
 def test_each_step_can_be_left_out(predictor, cat):

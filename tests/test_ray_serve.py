@@ -84,6 +84,23 @@ def test_a_photograph_is_kept_by_the_replica_that_was_sent_it(address):
         assert {answer.status_code for answer in again} == {200, 404}
 
 
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"weights": "nosuch"}, "nosuch"),
+        ({"weights": "correcting"}, "is a correcting network"),
+        ({"replicas": 0}, "replicas is a number of at least 1"),
+    ],
+)
+def test_what_replicas_could_not_do_is_refused_where_it_is_seen(monkeypatch, arguments, says):
+    pytest.importorskip("ray.serve")
+    from picosam2.integrations.ray_serve import build
+
+    monkeypatch.setenv("PICOSAM2_TOKEN", "secret")
+    with pytest.raises(InputError, match=says):
+        build(arguments)
+
+
 def test_the_token_is_needed(address):
     answer = requests.post(f"{address}/segment", timeout=60)
     assert (answer.status_code, answer.json()["error"]["code"]) == (401, "unauthorized")

@@ -29,6 +29,7 @@ from test_cli import assert_refused, run
 
 from picosam2 import Predictor
 from picosam2.examples import EXAMPLES
+from picosam2.serving.access import check_token
 from picosam2.serving.app import create_app
 from picosam2.serving.batching import Batches
 from picosam2.serving.config import ServingConfig
@@ -567,6 +568,10 @@ def test_a_port_that_is_taken_and_an_empty_token_are_refused():
         port = taken.getsockname()[1]
         assert_refused(run("serve", "--port", port), f"cannot listen on 127.0.0.1, port {port}")
     assert_refused(run("serve", "--token", " "), "the token is empty")
+    assert_refused(run("serve", "--token", "a\nb"), "must be of printable ASCII")
+    assert_refused(run("serve", "--token", "tür"), "must be of printable ASCII")
+    # From a file with line ends of Windows.
+    assert check_token("abc\r\n") == "abc"
     assert_refused(run("serve", "--label-studio", "here"), "is an address")
 
 

@@ -1,9 +1,15 @@
 """Promptable segmentation small enough for an image sensor."""
 
 import importlib
+import os
 from typing import TYPE_CHECKING, Any
 
 from picosam2.errors import InputError
+
+# ONNX Runtime and Ray report to their makers unless told not to before they start; who wants that
+# sets them otherwise.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 
 if TYPE_CHECKING:
     from picosam2.automatic import AutomaticMaskGenerator

@@ -69,7 +69,10 @@ def load_weights(path: str | Path) -> PicoSAM2:
         )
     try:
         with safetensors.safe_open(str(path), "pt") as file:
-            config = read_config(json.loads((file.metadata() or {})["config"]))
+            metadata = file.metadata() or {}
+        if "config" not in metadata:
+            raise ValueError("it says of no network: give the weights.safetensors of a run")
+        config = read_config(json.loads(metadata["config"]))
         tensors = load_file(path)
         _check_shapes(config, tensors)
         network = build(config)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import glob
 import hashlib
 import os
@@ -18,6 +19,8 @@ from picosam2.errors import InputError
 
 # Of a file's name, on Linux, macOS and Windows.
 MOST_BYTES = 255
+# Of a disk, a user's share of it, or what a process may write.
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def check_outputs(
@@ -62,6 +65,26 @@ def _is_written_into(path: Path) -> bool:
         return False
 
 
+def cannot_write(path: Path, error: OSError) -> InputError:
+    """What to raise where a file or folder cannot be written."""
+    return InputError(f"cannot write {path}: {error.strerror or error}")
+
+
+@contextlib.contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Say which file it was that the disk had no room for: the error of a write does not.
+
+    Raises:
+        InputError: the disk is full.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in FULL or error.filename:
+            raise
+        raise cannot_write(path, error) from None
+
+
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary name beside ``path``; rename it to ``path`` when the block succeeds.
@@ -78,7 +101,7 @@ def replacing(path: Path) -> Iterator[Path]:
         with _streaming(path) if _is_stream(path) else _renaming(path) as temporary:
             yield temporary
     except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror or error}") from None
+        raise cannot_write(path, error) from None
 
 
 @contextlib.contextmanager
@@ -103,8 +126,11 @@ def _streaming(path: Path) -> Iterator[Path]:
         # Its name's end tells some writers the format.
         temporary = folder / path.name
         yield temporary
-        with temporary.open("rb") as content, _open_stream(path) as stream:
-            shutil.copyfileobj(content, stream)
+        try:
+            with temporary.open("rb") as content, _open_stream(path) as stream:
+                shutil.copyfileobj(content, stream)
+        except OSError as error:
+            raise cannot_write(path, error) from None
 
 
 def _is_stream(path: Path) -> bool:
@@ -154,7 +180,7 @@ def new_folder(path: Path) -> Iterator[Path]:
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
     except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror or error}") from None
+        raise cannot_write(path, error) from None
 
 
 @contextlib.contextmanager
@@ -162,19 +188,27 @@ def scratch_folder() -> Iterator[Path]:
     """A temporary folder of the system's, gone after the block; those of killed processes go too.
 
     Raises:
-        InputError: it cannot be made.
+        InputError: it cannot be made, or the disk is full.
     """
     here = f"picosam2.{socket.gethostname()}."
     try:
         _remove_leftovers(Path(tempfile.gettempdir()), here)
         folder = Path(tempfile.mkdtemp(".tmp", f"{here}{os.getpid()}."))
     except OSError as error:
-        reason = error.strerror or error
-        raise InputError(f"cannot write temporary files: {reason}; set $TMPDIR") from None
+        raise _no_room(error) from None
     try:
         yield folder
+    except OSError as error:
+        if error.errno not in FULL or error.filename:
+            raise
+        raise _no_room(error) from None
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _no_room(error: OSError) -> InputError:
+    reason = error.strerror or error
+    return InputError(f"cannot write temporary files: {reason}; set $TMPDIR")
 
 
 def _beginning(name: str) -> str:

@@ -45,7 +45,10 @@ def given_levels(value_range: Range) -> Levels:
     Raises:
         InputError: these are not two finite numbers, the first less than the second.
     """
-    low, high = value_range
+    try:
+        low, high = (float(bound) for bound in value_range)
+    except (TypeError, ValueError):
+        raise InputError(f"the range must be two numbers, LOW and HIGH: {value_range!r}") from None
     if not (np.isfinite([low, high]).all() and low < high):
         raise InputError(f"the range {low:g},{high:g} is empty: give LOW,HIGH, two finite numbers")
     return Levels(float(low), float(high), "the given range")

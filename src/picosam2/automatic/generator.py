@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from numbers import Real
 from typing import Any, Literal
 
 import numpy as np
@@ -22,6 +23,8 @@ from picosam2.prompt import Crop, cut
 
 # Shares of the longer side: a click's, and one for what fills the photograph.
 SIDES = (0.06, 0.12, 0.24, 0.48, 0.96)
+# 341 windows in all: each further layer has four times those before it.
+MOST_LAYERS = 4
 
 # Called with the crops looked at and their number; True ends the search.
 Progress = Callable[[int, int], bool | None]
@@ -42,7 +45,8 @@ class AutomaticMaskGenerator:
         stability_score_thresh: masks of a lower stability score are dropped, in 0..1.
         stability_score_offset: of the thresholds of that score, in logits.
         box_nms_thresh: of two masks whose boxes overlap by more (IoU), the better stays.
-        crop_n_layers: further searches: layer i looks at 2^i × 2^i windows of the photograph.
+        crop_n_layers: further searches: layer i looks at 2^i × 2^i windows of the photograph; 4 at
+            most.
         crop_nms_thresh: as ``box_nms_thresh``, between windows; smaller windows' masks go first.
         crop_overlap_ratio: of windows, as a share of the photograph's shorter side.
         crop_n_points_downscale_factor: layer i has this to the power of i times fewer points.
@@ -81,8 +85,10 @@ class AutomaticMaskGenerator:
             "min_mask_region_area": (min_mask_region_area, 0),
         }
         for name, (count, least) in counts.items():
-            if count != int(count) or count < least:
-                raise InputError(f"{name} must be a whole number, at least {least}, not {count}")
+            if not _is_number(count) or not count >= least or count % 1:
+                raise InputError(f"{name} must be a whole number, at least {least}, not {count!r}")
+        if crop_n_layers > MOST_LAYERS:
+            raise InputError(f"crop_n_layers must be at most {MOST_LAYERS}, not {crop_n_layers}")
         shares = {
             "pred_iou_thresh": pred_iou_thresh,
             "stability_score_thresh": stability_score_thresh,
@@ -91,10 +97,11 @@ class AutomaticMaskGenerator:
             "crop_overlap_ratio": crop_overlap_ratio,
         }
         for name, share in shares.items():
-            if not 0 <= share <= 1:
-                raise InputError(f"{name} must be in 0..1, not {share}")
-        if not 0 <= stability_score_offset < math.inf:
-            raise InputError(f"stability_score_offset must be at least 0: {stability_score_offset}")
+            if not _is_number(share) or not 0 <= share <= 1:
+                raise InputError(f"{name} must be in 0..1, not {share!r}")
+        offset = stability_score_offset
+        if not _is_number(offset) or not 0 <= offset < math.inf:
+            raise InputError(f"stability_score_offset must be at least 0, not {offset!r}")
         if point_grids is not None:
             point_grids = [_grid(grid) for grid in point_grids]
             if len(point_grids) <= crop_n_layers:
@@ -222,6 +229,10 @@ def _best(
         return []
     boxes = np.array([candidate.box for candidate in candidates])
     return [candidates[index] for index in suppress(boxes, scores, threshold)]
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real)
 
 
 def _grid(points: ArrayLike) -> NDArray[np.float64]:

@@ -101,6 +101,8 @@ def evaluate(
         if json_file is not None:
             write_json(json_file, report | {"command": sys.argv[1:]})
         return
+    if "video" in _names(protocol):
+        raise BadInput("--protocol video goes alone: run the others apart")
     if prompt is not None:
         raise BadInput("--prompt is for --protocol video")
 

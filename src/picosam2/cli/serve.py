@@ -62,22 +62,21 @@ def serve(
     The page /docs shows the interface. Photographs stay in memory, for ten minutes at most.
     Ctrl-C answers what is in progress, and stops.
     """
-    if token is not None and not token.strip():
-        raise InputError("the token is empty: leave it out for a new one")
     if label_studio_url and not label_studio_url.startswith(("http://", "https://")):
         raise InputError(f"--label-studio is an address, http://..., not {label_studio_url}")
     from picosam2.predictor import Predictor
+    from picosam2.serving.access import check_token
     from picosam2.serving.app import create_app
     from picosam2.serving.config import ServingConfig
     from picosam2.serving.fetching import LabelStudio
     from picosam2.serving.run import listen
     from picosam2.serving.run import serve as serve_app
 
+    secret = secrets.token_urlsafe(24) if token is None else check_token(token)
     config = ServingConfig(queue=queue, kept_megabytes=keep)
     source = LabelStudio(label_studio_url or "", label_studio_key or "")
     predictor = Predictor.from_pretrained(weights, engine=engine, threads=threads)
     listening = listen(host, port)
-    secret = token or secrets.token_urlsafe(24)
     name, number = listening.getsockname()[:2]
     address = f"[{name}]" if ":" in name else name
     say(f"http://{address}:{number} (the interface: http://{address}:{number}/docs)")

@@ -70,9 +70,7 @@ if TYPE_CHECKING:
 @click.option(
     "--family",
     type=click.Choice(["small", "paper", "correcting"]),
-    default="small",
-    show_default=True,
-    help="The network, where --init does not decide it.",
+    help="The network.  [default: what --init is; else small]",
 )
 @click.option("--val", type=PATH, help="Folder to validate on now and then.")
 @click.option("--processes", type=POSITIVE, help="Worker processes.  [default: one a core or GPU]")
@@ -90,7 +88,7 @@ def train(
     loss: str,
     seed: int,
     init: str,
-    family: str,
+    family: str | None,
     val: Path | None,
     processes: int | None,
     exif: Exif,
@@ -106,6 +104,7 @@ def train(
     from picosam2.training.config import TrainConfig, parse_prompts, parse_sizes
     from picosam2.training.run import run_training
     from picosam2.training.start import Start
+    from picosam2.weights import DEFAULT_MODEL
 
     sampler = parse_prompts(prompts, paste)
     config = TrainConfig(
@@ -116,7 +115,7 @@ def train(
         loss=loss,
         seed=seed,
         sampler=sampler,
-        model=FAMILIES[family].config(),
+        model=FAMILIES[family or DEFAULT_MODEL].config(),
     )
     with leaving_out(strict) as problems:
-        run_training(data, out, config, Start(init), val, processes, problems, exif)
+        run_training(data, out, config, Start(init, family), val, processes, problems, exif)

@@ -31,6 +31,7 @@ from picosam2.evaluation.run import (
     report_results,
 )
 from picosam2.evaluation.segmenter import Segmenter
+from picosam2.files import naming
 from picosam2.output import write_json
 from picosam2.processes import worker_pool
 from picosam2.record import describe_machine, git_commit, versions
@@ -189,16 +190,16 @@ def _keep_answers(
         whole = [line for line in _lines(part) if line.endswith(b"\n")]
         _check_header(path, whole, header)
         done = max(0, len(whole) - 1)
-        with part.open("ab") as file:
+        bar = tqdm(
+            total=sum(len(group) for _, group in groups),
+            initial=sum(len(group) for _, group in groups[:done]),
+            desc=path.stem,
+            unit="object",
+        )
+        with naming(part), part.open("ab") as file:
             file.truncate(sum(map(len, whole)))
             if not whole:
                 file.write(msgspec.json.encode(header | _made_by()) + b"\n")
-            bar = tqdm(
-                total=sum(len(group) for _, group in groups),
-                initial=sum(len(group) for _, group in groups[:done]),
-                desc=path.stem,
-                unit="object",
-            )
             with bar:
                 for (_, group), found in zip(groups[done:], ask(groups[done:]), strict=True):
                     file.write(msgspec.json.encode(found) + b"\n")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,9 @@ from picosam2.errors import InputError
 from picosam2.evaluation.memory import in_own_process, peak_resident_bytes
 from picosam2.masks import mask_iou
 from picosam2.predictor import Predictor
-from picosam2.prompt import CROP_SIZE, Crop, cut
-from picosam2.runtime import Runtime
-from picosam2.runtime.engines import ENGINES, find_model, open_runtime
+from picosam2.prompt import Crop, cut
+from picosam2.runtime import Corrector, Runtime
+from picosam2.runtime.engines import ENGINES, ask_one_crop, find_model, open_network, open_runtime
 from picosam2.table import Table
 from picosam2.weights import BUNDLED
 
@@ -109,10 +110,9 @@ def bench_table(rows: list[dict[str, Any]]) -> Table:
     return Table("Engines", header, cells)
 
 
-def time_crops(runtimes: list[Runtime], threads: int, rounds: int) -> list[float]:
+def time_crops(networks: Sequence[Runtime | Corrector], threads: int, rounds: int) -> list[float]:
     """Milliseconds that each takes for one crop: medians, taking turns."""
-    crop = np.random.default_rng(0).integers(0, 256, (1, CROP_SIZE, CROP_SIZE, 3), np.uint8)
-    return time_in_turns([lambda r=r: r(crop) for r in runtimes], threads, rounds)  # type: ignore[misc]
+    return time_in_turns([partial(ask_one_crop, network) for network in networks], threads, rounds)
 
 
 def time_in_turns(functions: list[Callable[[], object]], threads: int, rounds: int) -> list[float]:
@@ -134,7 +134,7 @@ def resident_bytes(engine: str, weights: str | Path) -> int | None:
 
 
 def _run_one_crop(engine: str, weights: str | Path) -> int | None:
-    open_runtime(weights, engine, threads=1)(np.zeros((1, CROP_SIZE, CROP_SIZE, 3), np.uint8))
+    ask_one_crop(open_network(weights, engine, threads=1))
     return peak_resident_bytes()
 
 

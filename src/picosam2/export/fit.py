@@ -11,7 +11,7 @@ from picosam2.errors import InputError
 from picosam2.evaluation.engines import resident_bytes, time_crops
 from picosam2.export.targets import TARGETS
 from picosam2.record import describe_machine, git_commit, versions
-from picosam2.runtime.engines import ENGINES, open_runtime
+from picosam2.runtime.engines import ENGINES, open_network
 from picosam2.table import ABSENT, Table
 from picosam2.weights import DEFAULT_MODEL
 
@@ -109,9 +109,10 @@ def fit_table(rows: list[dict[str, Any]]) -> Table:
     for row in rows:
         found, onnx = row["verification"], fp32.get(row["family"])
         accelerator = f" {row['accelerator']}" if "accelerator" in row else ""
+        # Correcting networks are measured by clicks.
         miou = (
             f"{100 * found['miou']['box']:.1f} ({100 * found['fp32_miou']['box']:.1f})"
-            if "miou" in found
+            if "box" in found.get("miou", {})
             else ABSENT
         )
         estimated = " (estimated)" if row.get("latency") == "estimated" else ""
@@ -179,8 +180,8 @@ def _latencies(sidecars: list[tuple[Path, dict[str, Any]]]) -> dict[Path, dict[s
         and sidecar["target"] in (name, f"{name}-int8")
         and engine.is_installed
     }
-    runtimes = [open_runtime(model, engine, 1) for engine, model in runnable.values()]
-    times = time_crops(runtimes, 1, ROUNDS)
+    networks = [open_network(model, engine, 1) for engine, model in runnable.values()]
+    times = time_crops(networks, 1, ROUNDS)
     return {
         path: {
             "latency_ms": round(milliseconds, 3),

@@ -39,7 +39,8 @@ def export_openvino_int8(job: Job) -> Artefact:
 def _write(model: Path, out: Path, job: Job, details: dict[str, Any]) -> Artefact:
     # Half precision would round the fp32 model's weights; INT8 ones are small anyway.
     try:
-        openvino.save_model(openvino.convert_model(model), out, compress_to_fp16=False)
+        # Not convert_model, which reports to its maker.
+        openvino.save_model(openvino.Core().read_model(model), out, compress_to_fp16=False)
     except RuntimeError as error:
         raise InputError(f"cannot write {out.name}: {error}; is the disk full?") from None
     deployed = (out.name, out.with_suffix(".bin").name)

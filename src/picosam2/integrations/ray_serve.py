@@ -14,6 +14,8 @@ from ray.serve import Application
 
 from picosam2.errors import InputError
 from picosam2.predictor import Predictor
+from picosam2.runtime.engines import open_runtime
+from picosam2.serving.access import check_token
 from picosam2.serving.app import create_app
 from picosam2.weights import DEFAULT_MODEL
 
@@ -29,18 +31,21 @@ def build(arguments: Mapping[str, str]) -> Application:
             and ``weights``.
 
     Raises:
-        InputError: an argument is unknown or no number, or there is no token.
+        InputError: an argument is unknown or no number, the weights cannot be opened, or there is
+            no token that a client can send.
     """
     given = {"replicas": "2", "threads": "1", "weights": DEFAULT_MODEL}
     if unknown := set(arguments) - set(given):
         raise InputError(f"{', '.join(sorted(unknown))}: known are {', '.join(given)}")
     given |= arguments
     for name in ("replicas", "threads"):
-        if not given[name].isdecimal() or given[name] == "0":
+        if not str(given[name]).isdecimal() or int(given[name]) == 0:
             raise InputError(f"{name} is a number of at least 1, not {given[name]}")
-    token = os.environ.get("PICOSAM2_TOKEN", "").strip()
-    if not token:
+    if not os.environ.get("PICOSAM2_TOKEN", "").strip():
         raise InputError("set PICOSAM2_TOKEN to what clients must send")
+    token = check_token(os.environ["PICOSAM2_TOKEN"])
+    # Here, where somebody sees it, and not in each replica.
+    open_runtime(given["weights"], None, 1)
     weights, threads = given["weights"], int(given["threads"])
 
     def application() -> FastAPI:

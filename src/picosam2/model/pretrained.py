@@ -26,6 +26,10 @@ def load_encoder(network: PicoSAM2, path: Path) -> None:
     except (OSError, safetensors.SafetensorError) as error:
         raise InputError(f"cannot read {path}: {error}") from None
     encoder = {name for name, _ in network.named_parameters() if network.is_encoder(name)}
-    missing, unexpected = network.load_state_dict(tensors, strict=False)
-    if not encoder or unexpected or encoder & set(missing):
+    try:
+        missing, unexpected = network.load_state_dict(tensors, strict=False)
+        fits = bool(encoder) and not unexpected and not encoder & set(missing)
+    except RuntimeError:
+        fits = False
+    if not fits:
         raise InputError(f"{path} does not fit the encoder of the {network.config.family} network")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal
 
+from picosam2.errors import InputError
 from picosam2.predictor.boxes import BoxConfig
 from picosam2.prompt import BOX_PADDING
 
@@ -27,6 +29,9 @@ class PredictorConfig:
         correction_sure: of a mask that is given pixel by pixel, only pixels change whose logits are
             farther from 0, and those around them (``benchmarks/merging.py``).
         batch: crops that the network sees at once, at most.
+
+    Raises:
+        InputError: a side, padding or margin is none that a crop can have.
     """
 
     click_sides: tuple[float, ...] = (0.06, 0.12, 0.24, 0.48)
@@ -39,3 +44,14 @@ class PredictorConfig:
     correction_margins: tuple[float, ...] = (1.6, 1.2, 2.4)
     correction_sure: float = 3.5
     batch: int = 64
+
+    def __post_init__(self) -> None:
+        # A side or margin of 0 makes the smallest crop; a box may be cut down, but not to nothing.
+        least = {"click_sides": 0.0, "box_paddings": -0.4, "correction_margins": 0.0}
+        for name, bound in least.items():
+            values = getattr(self, name)
+            if not values or not all(bound <= value < math.inf for value in values):
+                raise InputError(f"{name} must be numbers of at least {bound:g}, not {values!r}")
+        for name, bound in {"min_side": 0.0, "refine_margin": 0.0, "batch": 0.5}.items():
+            if not bound < getattr(self, name) < math.inf:
+                raise InputError(f"{name} must be above 0, not {getattr(self, name)!r}")

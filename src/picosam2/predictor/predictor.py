@@ -134,6 +134,8 @@ class Predictor:
         """
         if not len(image_list):
             raise InputError("image_list is empty: give at least one image")
+        if isinstance(image_list, np.ndarray) and image_list.ndim < 4:
+            raise InputError("image_list must be a list of images: for one call set_image")
         self._of_thread.images = [_own_rgb(image, None) for image in image_list]
 
     def reset_predictor(self) -> None:

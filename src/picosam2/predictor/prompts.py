@@ -132,10 +132,13 @@ def read_prompts(
         further = clicks[row] if clicks else ()
         within = check_box(boxes[row], width, height) if boxes else None
         first: First
-        if masks:
+        # A mask without a pixel, as a first look may give it, says nothing beside other prompts.
+        if masks and masks[row].picture.max() > 0:
             first = masks[row]
         elif within is not None:
             first = Box(within)
+        elif masks and not any(click.positive for click in further):
+            raise InputError("mask_input has no pixel of an object: give a click on it, or a box")
         else:
             first, further = _first_click(further)
         prompts.append(Prompt(first, further, within))

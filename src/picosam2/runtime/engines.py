@@ -18,7 +18,16 @@ from picosam2.errors import InputError
 from picosam2.installation import how_to_install
 from picosam2.prompt import CROP_SIZE
 from picosam2.runtime import Corrector, Runtime
-from picosam2.weights import check_name, current_name, model_files, model_path
+from picosam2.weights import (
+    BUNDLED,
+    CORRECTING,
+    CORRECTING_MODEL,
+    DEFAULT_MODEL,
+    check_name,
+    current_name,
+    model_files,
+    model_path,
+)
 
 
 @dataclass(frozen=True)
@@ -67,7 +76,6 @@ FAST = ("onnx", "openvino", "litert")
 TRIALS = 5
 # Where a machine has less cores: as many as they like, but none that starting them would hang on.
 MOST_THREADS = 64
-WHERE_TO = "weights= is for the first look, correcting= for what comes after it"
 
 
 def open_runtime(weights: str | Path, engine: str | None, threads: int) -> Runtime:
@@ -84,21 +92,27 @@ def open_runtime(weights: str | Path, engine: str | None, threads: int) -> Runti
         InputError: the engine does not run these weights, is unknown or not installed, the file is
             missing, broken or a correcting network, or ``threads`` is not a count.
     """
-    runtime = _open(weights, engine, threads)
+    runtime = open_network(weights, engine, threads)
     if getattr(runtime, "takes_prior", False):
-        raise InputError(f"{weights} is a correcting network, which has no first look: {WHERE_TO}")
-    return runtime
+        raise InputError(
+            f"{weights} is a correcting network, which has no first look: give the first look's "
+            f"weights, such as {DEFAULT_MODEL}"
+        )
+    return cast(Runtime, runtime)
 
 
 def open_corrector(weights: str | Path, engine: str | None, threads: int) -> Corrector:
     """A correcting network on an engine; arguments and errors are those of ``open_runtime``."""
-    runtime = _open(weights, engine, threads)
+    runtime = open_network(weights, engine, threads)
     if not getattr(runtime, "takes_prior", False):
-        raise InputError(f"{weights} is not a correcting network: {WHERE_TO}")
+        raise InputError(
+            f"{weights} is not a correcting network: give its weights, such as {CORRECTING_MODEL}"
+        )
     return cast(Corrector, runtime)
 
 
-def _open(weights: str | Path, engine: str | None, threads: int) -> Runtime:
+def open_network(weights: str | Path, engine: str | None, threads: int) -> Runtime | Corrector:
+    """A network of either kind on an engine; arguments and errors are ``open_runtime``'s."""
     most = max(MOST_THREADS, os.cpu_count() or 1)
     if not isinstance(threads, Integral) or not 0 <= threads <= most:
         raise InputError(
@@ -111,7 +125,7 @@ def _open(weights: str | Path, engine: str | None, threads: int) -> Runtime:
     if engine == "auto":
         able = [n for n in FAST if ENGINES[n].is_installed and find_model(weights, n)]
         if len(able) > 1:
-            return min((_open(weights, name, threads) for name in able), key=_time_crop)
+            return min((open_network(weights, name, threads) for name in able), key=_time_crop)
         engine = able[0] if able else None
     if engine is None:
         path = model_path(weights)
@@ -120,7 +134,11 @@ def _open(weights: str | Path, engine: str | None, threads: int) -> Runtime:
     found = find_model(weights, engine)
     if found is None:
         wanted = " or ".join(ENGINES[engine].suffixes)
-        raise InputError(f"{engine} runs {wanted} files, not {weights}: picosam2 export makes them")
+        # Of the package's own, those in fp32 are there for PyTorch as well.
+        able = [name for name in (*BUNDLED, *CORRECTING) if find_model(name, engine)]
+        maker = "train" if engine == "torch" else "export"
+        advice = f"give {' or '.join(able)}" if able else f"picosam2 {maker} makes them"
+        raise InputError(f"{engine} runs {wanted} files, not {weights}: {advice}")
     if not ENGINES[engine].is_installed:
         extra = ENGINES[engine].extra
         raise InputError(f"{engine} is not installed: {how_to_install(extra)}")
@@ -134,14 +152,19 @@ def find_model(weights: str | Path, engine: str) -> Path | None:
     return next((path for suffix in suffixes for path in paths if path.suffix == suffix), None)
 
 
-def _time_crop(runtime: Runtime) -> float:
-    """The shortest of a few times that a crop takes, in seconds."""
-    inputs: list[Any] = [np.zeros((1, CROP_SIZE, CROP_SIZE, 3), np.uint8)]
-    if getattr(runtime, "takes_prior", False):
+def ask_one_crop(network: Runtime | Corrector) -> None:
+    """Show a network a grey crop, and a correcting one that nothing is known of it."""
+    inputs: list[Any] = [np.full((1, CROP_SIZE, CROP_SIZE, 3), 128, np.uint8)]
+    if getattr(network, "takes_prior", False):
         inputs.append(np.zeros((1, CROP_SIZE, CROP_SIZE, 2), np.int8))
+    network(*inputs)
+
+
+def _time_crop(network: Runtime | Corrector) -> float:
+    """The shortest of a few times that a crop takes, in seconds."""
     times = []
     for _ in range(1 + TRIALS):
         start = time.perf_counter()
-        runtime(*inputs)
+        ask_one_crop(network)
         times.append(time.perf_counter() - start)
     return min(times[1:])

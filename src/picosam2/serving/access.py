@@ -9,10 +9,25 @@ import secrets
 from fastapi import Depends, Request
 from fastapi.security import HTTPBearer
 
+from picosam2.errors import InputError
 from picosam2.serving.refusals import Refused
 
 # Says it on the page of the interface; it lets everybody through.
 _SCHEME = HTTPBearer(auto_error=False, description="the token that the service has printed")
+
+
+def check_token(token: str) -> str:
+    """A token as clients can send it, without spaces around it.
+
+    Raises:
+        InputError: it is empty, or has what an HTTP header cannot hold.
+    """
+    token = token.strip()
+    if not token:
+        raise InputError("the token is empty: leave it out for a new one")
+    if not (token.isascii() and token.isprintable()):
+        raise InputError("the token must be of printable ASCII: clients send it in a header")
+    return token
 
 
 class Access:

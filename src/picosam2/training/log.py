@@ -9,7 +9,7 @@ from pathlib import Path
 
 from torch.utils.tensorboard import SummaryWriter
 
-from picosam2.files import replacing
+from picosam2.files import naming, replacing
 
 
 def _step(row: dict[str, str]) -> float:
@@ -49,7 +49,7 @@ class Log:
 
     def add(self, row: dict[str, float]) -> None:
         """Append one row."""
-        with self.path.open("a", newline="") as file:
+        with naming(self.path), self.path.open("a", newline="") as file:
             csv.DictWriter(file, self.fields).writerow(
                 {k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()}
             )
@@ -58,7 +58,7 @@ class Log:
 
     def validation(self, step: int, figures: dict[str, float]) -> None:
         """Append the figures of one validation to ``validation.jsonl``."""
-        with self.validation_path.open("a") as file:
+        with naming(self.validation_path), self.validation_path.open("a") as file:
             file.write(json.dumps({"step": step, **figures}) + "\n")
         for name, value in figures.items():
             self.writer.add_scalar(f"validation/{name}", value, step)

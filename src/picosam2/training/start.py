@@ -26,9 +26,11 @@ class Start:
     Args:
         init: ``"random"``; ``"imagenet"``, an encoder with ImageNet's weights and the rest random;
             ``"small"`` or ``"paper"``, the package's weights; or a safetensors file.
+        family: that the network must be of; None for any.
     """
 
     init: str = "random"
+    family: str | None = None
 
     @cached_property
     def path(self) -> Path | None:
@@ -71,7 +73,16 @@ class Start:
         Raises:
             InputError: the weights' file is missing or broken, or not for this network.
         """
-        return self.network(wanted).config if self.is_trained else wanted
+        if self.init == "imagenet" and wanted.family != DEFAULT_MODEL:
+            begin = "small" if wanted.takes_prior else "random"
+            raise InputError(f"--init imagenet has no {wanted.family} network: give --init {begin}")
+        config = self.network(wanted).config if self.is_trained else wanted
+        if self.family not in (None, config.family):
+            raise InputError(
+                f"--init {self.init} is a {config.family} network, not {self.family}: "
+                "leave out --family, or begin with other weights"
+            )
+        return config
 
     def network(self, config: ModelConfig) -> PicoSAM2:
         """The network with its first weights; random ones by PyTorch's seed.

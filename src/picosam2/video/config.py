@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, fields
+
+from picosam2.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,9 @@ class TrackerConfig:
         found_alike: the same of its colours.
         non_overlap_masks: whether a pixel belongs to one object at most (SAM 2's name, and its
             default).
+
+    Raises:
+        InputError: a number is below 0 or not finite, or a crop would have no side.
     """
 
     margin: float = 1.6
@@ -46,3 +52,10 @@ class TrackerConfig:
     found_score: float = 0.5
     found_alike: float = 0.75
     non_overlap_masks: bool = False
+
+    def __post_init__(self) -> None:
+        above = {"margin": 0, "min_side": 0, "change": 0}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if not above.get(field.name, -1e-9) < value < math.inf:
+                raise InputError(f"{field.name} must not be {value!r}: see TrackerConfig")

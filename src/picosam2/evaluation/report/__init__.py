@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from picosam2.errors import InputError
 from picosam2.evaluation.compare import RUN_FILE
 from picosam2.evaluation.report.page import render_html, render_markdown
 from picosam2.evaluation.report.tables import make_tables
-from picosam2.output import write_json, write_text
+from picosam2.files import replacing
 
 # The figures of each object are in run.json; where the photographs lie is nobody's business.
 PRIVATE = ("objects", "source")
@@ -37,12 +38,15 @@ def write_report(runs: list[Path], out: Path) -> Path:
         for run in loaded
     ]
     texts = {
+        "report.json": json.dumps({"runs": figures}, indent=1) + "\n",
         "report.md": render_markdown(tables, loaded),
         "report.html": render_html(tables, loaded, runs),
     }
-    write_json(out / "report.json", {"runs": figures})
-    for name, text in texts.items():
-        write_text(out / name, text)
+    # All are there before the first takes its name: they belong together.
+    with contextlib.ExitStack() as stack:
+        files = [stack.enter_context(replacing(out / name)) for name in texts]
+        for file, text in zip(files, texts.values(), strict=True):
+            file.write_text(text, encoding="utf-8")
     return out / "report.html"
 
 
