@@ -37,6 +37,8 @@ from picosam2.training.world import World, keep_freed_memory
 WEIGHTS_FILE = "weights.safetensors"
 # After this many seconds a run says how long it will take.
 PACE_SECONDS = 10.0
+# What a stop costs, if a row of the log is not longer.
+SAVE_SECONDS = 60
 Tensors = tuple[Tensor, ...] | list[Tensor]
 Validation = Callable[[PicoSAM2, int], dict[str, float]]
 
@@ -50,7 +52,7 @@ class RunOptions:
         start: where the first weights come from.
         log_every: steps between two rows of the log, and what they are the means of.
         save_every: steps between two saved states; a multiple of ``log_every``, so that the rows
-            after a stop are as without one.
+            after a stop are as without one. On slow machines every row of the log has one.
         validate_every: steps between two validations.
     """
 
@@ -234,6 +236,7 @@ def _train(
 
     sums: dict[str, Tensor] = {}
     last_time, last_step = time.perf_counter(), step
+    saved_time = last_time
     # The first step allocates what the others reuse.
     timed_from = step + 1
     pace_told = False
@@ -275,8 +278,10 @@ def _train(
         if validation and (step % options.validate_every == 0 or step == config.steps):
             log.validation(step, validation(averaged(), step))
             last_time = time.perf_counter()
-        if step % options.save_every == 0 or step == config.steps:
+        waited = time.perf_counter() - saved_time > SAVE_SECONDS and step % options.log_every == 0
+        if step % options.save_every == 0 or step == config.steps or waited:
             save()
+            saved_time = time.perf_counter()
     bar.close()
     if log is not None:
         log.writer.close()
