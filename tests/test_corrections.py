@@ -223,9 +223,9 @@ def test_a_mask_without_a_pixel_says_nothing(predictor, cat):
         ):
             beside = predictor.predict(mask_input=nothing, **more)[0]
             assert np.array_equal(beside, predictor.predict(**more)[0])
-        with pytest.raises(InputError, match="mask_input has no pixel of an object"):
+        with pytest.raises(InputError, match="the mask has no pixel of an object"):
             predictor.predict(mask_input=nothing)
-        with pytest.raises(InputError, match="mask_input has no pixel of an object"):
+        with pytest.raises(InputError, match="the mask has no pixel of an object"):
             predictor.predict(CLICKS[:1], [0], mask_input=nothing)
 
 

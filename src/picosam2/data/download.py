@@ -16,7 +16,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from picosam2.errors import InputError
-from picosam2.files import naming, new_folder, replacing
+from picosam2.files import new_folder, replacing
 
 HOST = "http://images.cocodataset.org"
 TIMEOUT_S = 60
@@ -133,7 +133,7 @@ def _go_on(archive: Archive, part: Path) -> None:
         bar = tqdm(
             desc=archive.name, initial=start, total=archive.size, unit="B", unit_scale=True, delay=1
         )
-        with bar, naming(part), part.open("ab" if resumes else "wb") as file:
+        with bar, part.open("ab" if resumes else "wb") as file:
             for chunk in _chunks(response):
                 file.write(chunk)
                 bar.update(len(chunk))

@@ -75,7 +75,12 @@ class Asking:
         """For each prompt up to ``count`` readings, the best first.
 
         All prompts' crops go to the network in common batches.
+
+        Raises:
+            InputError: a mask without a pixel is all that is said of an object.
         """
+        if any(isinstance(p.first, GivenMask) and p.first.is_empty for p in prompts):
+            raise InputError("the mask has no pixel of an object: give a click on it, or a box")
         plain = [
             prompt.first
             for prompt in prompts

@@ -56,6 +56,11 @@ class GivenMask:
         """Whether its pixels are the image's own."""
         return self.picture.dtype == bool
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no pixel is object."""
+        return not self.picture.max() > 0
+
 
 First = Click | Box | GivenMask
 
@@ -133,12 +138,11 @@ def read_prompts(
         within = check_box(boxes[row], width, height) if boxes else None
         first: First
         # A mask without a pixel, as a first look may give it, says nothing beside other prompts.
-        if masks and masks[row].picture.max() > 0:
+        alone = within is None and not any(click.positive for click in further)
+        if masks and (alone or not masks[row].is_empty):
             first = masks[row]
         elif within is not None:
             first = Box(within)
-        elif masks and not any(click.positive for click in further):
-            raise InputError("mask_input has no pixel of an object: give a click on it, or a box")
         else:
             first, further = _first_click(further)
         prompts.append(Prompt(first, further, within))
