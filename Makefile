@@ -140,10 +140,13 @@ report: .venv/developing
 	$(BIN)/python scripts/fill_tables.py
 
 # make clicks DATA=../shared/data: what several clicks do, ours and the peers' (hours).
-CLICKED := $(BIN)/picosam2 eval --protocol noc,mask_fix --limit 300
+CLICKED := $(BIN)/picosam2 eval --limit 300 --peers sam2-tiny,mobilesam --workers 2
 clicks: .venv/developing
-	$(CLICKED) --data $(DATA)/coco-val --peers sam2-tiny,mobilesam --workers 2 --out $(REPORT)/clicks
-	$(BIN)/picosam2 report $(REPORT)/clicks --out $(REPORT)/clicks-page
+	$(CLICKED) --data $(DATA)/coco-val --protocol noc,mask_fix --out $(REPORT)/clicks
+	for data in clicks-grabcut clicks-coco; do \
+		$(CLICKED) --data $(DATA)/$$data --protocol noc --out $(REPORT)/$$data || exit 1; done
+	$(BIN)/picosam2 report $(REPORT)/clicks $(REPORT)/clicks-grabcut $(REPORT)/clicks-coco \
+		--out $(REPORT)/clicks-page
 	cp $(REPORT)/clicks-page/report.json docs/results/clicks.json
 	$(BIN)/python scripts/fill_tables.py
 

@@ -237,10 +237,12 @@ def test_tasks_without_a_prompt_get_no_masks(client):
             {"params": {"context": {"result": [key_point(1, 1) | {"type": "choices"}]}}},
             "nothing drawn is a prompt",
         ),
+        ({"project": "\ud800"}, "not what Label Studio sends"),
     ],
 )
 def test_requests_that_are_refused(client, change, says):
-    answer = client.post("/predict", json=request([key_point(230, 160)]) | change)
+    content = json.dumps(request([key_point(230, 160)]) | change)
+    answer = client.post("/predict", content=content)
     assert says in error_of(answer, 422, "invalid")
 
 

@@ -91,13 +91,12 @@ def _read(
     masks: dict[tuple[str, str], Rle] = {}
     for number, given in enumerate(file.shapes):
         try:
-            shape = msgspec.convert(given, _Shape, strict=False)
+            shape = _shape(given)
             # What shares a label and a group is one object.
             group = f"shape {number}" if shape.group_id is None else f"group {shape.group_id}"
             mask = _mask(shape, size)
-        except (BrokenError, msgspec.ValidationError) as error:
-            kind = error.kind if isinstance(error, BrokenError) else Kind.ANNOTATION
-            problems.add(kind, folder, shown, error, image=image_id, annotation=number)
+        except BrokenError as error:
+            problems.add(error.kind, folder, shown, error, image=image_id, annotation=number)
             continue
         label = as_text(shape.label)
         if (label, group) in masks:
@@ -131,6 +130,18 @@ def _picture(path: Path, file: _File) -> tuple[str, Path | bytes]:
         return photograph.name, base64.b64decode(file.imageData, validate=True)
     except (binascii.Error, ValueError):
         raise BrokenError(Kind.DAMAGED, "its imageData is no base64") from None
+
+
+def _shape(given: Any) -> _Shape:
+    """A shape as the file has it.
+
+    Raises:
+        BrokenError: it is none; half of a UTF-16 pair, which JSON may hold, is no text either.
+    """
+    try:
+        return msgspec.convert(given, _Shape, strict=False)
+    except ValueError as error:
+        raise BrokenError(Kind.ANNOTATION, error) from None
 
 
 def _mask(shape: _Shape, size: tuple[int, int]) -> NDArray[np.bool_]:
