@@ -64,7 +64,7 @@ def clicks_tables(runs: list[dict[str, Any]]) -> dict[str, Table]:
     for run in runs:
         name = run["data"]["folder"]
         tables |= {f"clicks-{name}": _clicks(run), f"fixes-{name}": _fixes(run)}
-    return tables
+    return {name: table for name, table in tables.items() if table.rows}
 
 
 def predicted_iou_table(runs: list[dict[str, Any]]) -> Table:
