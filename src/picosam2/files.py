@@ -80,9 +80,14 @@ def naming(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in FULL or error.filename:
+        if not _is_nameless_full(error):
             raise
         raise cannot_write(path, error) from None
+
+
+def _is_nameless_full(error: OSError) -> bool:
+    """Whether a write found the disk full, which does not say in which file."""
+    return error.errno in FULL and not error.filename
 
 
 @contextlib.contextmanager
@@ -126,11 +131,9 @@ def _streaming(path: Path) -> Iterator[Path]:
         # Its name's end tells some writers the format.
         temporary = folder / path.name
         yield temporary
-        try:
-            with temporary.open("rb") as content, _open_stream(path) as stream:
-                shutil.copyfileobj(content, stream)
-        except OSError as error:
-            raise cannot_write(path, error) from None
+        # A full device is not the temporary folder's fault.
+        with naming(path), temporary.open("rb") as content, _open_stream(path) as stream:
+            shutil.copyfileobj(content, stream)
 
 
 def _is_stream(path: Path) -> bool:
@@ -199,7 +202,7 @@ def scratch_folder() -> Iterator[Path]:
     try:
         yield folder
     except OSError as error:
-        if error.errno not in FULL or error.filename:
+        if not _is_nameless_full(error):
             raise
         raise _no_room(error) from None
     finally:

@@ -51,7 +51,7 @@ def given_levels(value_range: Range) -> Levels:
         raise InputError(f"the range must be two numbers, LOW and HIGH: {value_range!r}") from None
     if not (np.isfinite([low, high]).all() and low < high):
         raise InputError(f"the range {low:g},{high:g} is empty: give LOW,HIGH, two finite numbers")
-    return Levels(float(low), float(high), "the given range")
+    return Levels(low, high, "the given range")
 
 
 def find_levels(strips: Iterable[NDArray[np.generic]], count: int) -> Levels:

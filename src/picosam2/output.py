@@ -27,8 +27,12 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(target: str | Path, content: Any) -> None:
     """Write JSON to a file, whole or not at all, or to stdout where the target is ``-``."""
-    text = json.dumps(content, indent=None if str(target) == "-" else 1)
     if str(target) == "-":
-        click.echo(text)
+        click.echo(json.dumps(content))
         return
-    write_text(Path(target), text + "\n")
+    write_text(Path(target), json_text(content))
+
+
+def json_text(content: Any) -> str:
+    """A JSON file's text."""
+    return json.dumps(content, indent=1) + "\n"

@@ -92,16 +92,17 @@ def evaluate(
     from picosam2.files import check_outputs
     from picosam2.output import write_json
 
+    names = _names(protocol)
     inputs = [coco, lvis, predictions, *_names(weights), *(files_of(data) if data else ())]
     check_outputs([json_file], inputs)
-    if _names(protocol) == ["video"]:
+    if names == ["video"]:
         if data is None or out is not None or predictions is not None or limit is not None:
             raise BadInput("--protocol video needs --data, and takes no --out and no --limit")
         report = _evaluate_videos(Path(data), prompt or "mask", _names(peers), weights, threads)
         if json_file is not None:
             write_json(json_file, report | {"command": sys.argv[1:]})
         return
-    if "video" in _names(protocol):
+    if "video" in names:
         raise BadInput("--protocol video goes alone: run the others apart")
     if prompt is not None:
         raise BadInput("--prompt is for --protocol video")
@@ -109,7 +110,6 @@ def evaluate(
     if (peers or workers > 1) and out is None:
         raise BadInput("--peers and --workers need --out, a folder that keeps the answers")
     all_weights = _names(weights)
-    names = _names(protocol)
     with leaving_out(strict) as problems:
         source = _open(data, coco, lvis, images, first, all_weights, problems, exif)
         if out is not None:

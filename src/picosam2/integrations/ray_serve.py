@@ -41,12 +41,13 @@ def build(arguments: Mapping[str, str]) -> Application:
     for name in ("replicas", "threads"):
         if not str(given[name]).isdecimal() or int(given[name]) == 0:
             raise InputError(f"{name} is a number of at least 1, not {given[name]}")
-    if not os.environ.get("PICOSAM2_TOKEN", "").strip():
+    token = os.environ.get("PICOSAM2_TOKEN", "")
+    if not token.strip():
         raise InputError("set PICOSAM2_TOKEN to what clients must send")
-    token = check_token(os.environ["PICOSAM2_TOKEN"])
-    # Here, where somebody sees it, and not in each replica.
-    open_runtime(given["weights"], None, 1)
+    token = check_token(token)
     weights, threads = given["weights"], int(given["threads"])
+    # Here, where somebody sees it, and not in each replica.
+    open_runtime(weights, None, 1)
 
     def application() -> FastAPI:
         """In each replica: the network is in its memory once."""

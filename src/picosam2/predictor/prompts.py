@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -56,7 +57,7 @@ class GivenMask:
         """Whether its pixels are the image's own."""
         return self.picture.dtype == bool
 
-    @property
+    @cached_property
     def is_empty(self) -> bool:
         """Whether no pixel is object."""
         return not self.picture.max() > 0

@@ -7,6 +7,9 @@ from dataclasses import dataclass, fields
 
 from picosam2.errors import InputError
 
+# Without them a crop or a mask has no size.
+NOT_ZERO = ("margin", "min_side", "change")
+
 
 @dataclass(frozen=True)
 class TrackerConfig:
@@ -54,8 +57,7 @@ class TrackerConfig:
     non_overlap_masks: bool = False
 
     def __post_init__(self) -> None:
-        above = {"margin": 0, "min_side": 0, "change": 0}
         for field in fields(self):
             value = getattr(self, field.name)
-            if not above.get(field.name, -1e-9) < value < math.inf:
+            if not 0 <= value < math.inf or (not value and field.name in NOT_ZERO):
                 raise InputError(f"{field.name} must not be {value!r}: see TrackerConfig")

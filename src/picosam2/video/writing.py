@@ -151,15 +151,15 @@ def _write(
     sound: bool,
 ) -> Iterator[int]:
     av = import_av()
+    codec, layout = kind
     with contextlib.ExitStack() as stack:
         temporary = stack.enter_context(replacing(path))
         container_format = FORMATS[path.suffix.lower()]
         out = stack.enter_context(av.open(str(temporary), "w", format=container_format))
-        codec, stream_layout = kind
         stream = out.add_stream(codec, rate=frames.rate.limit_denominator(60_000))
         height, width = frames.size
         stream.width, stream.height = width + width % 2, height + height % 2
-        stream.pix_fmt = stream_layout
+        stream.pix_fmt = layout
         stream.codec_context.sample_aspect_ratio = frames.pixel_aspect
         stream.codec_context.time_base = TIME_BASE
         copied = _copy_sound(av, frames, path, out, stack) if sound else iter(())

@@ -12,6 +12,7 @@ from picosam2.evaluation.compare import RUN_FILE
 from picosam2.evaluation.report.page import render_html, render_markdown
 from picosam2.evaluation.report.tables import make_tables
 from picosam2.files import replacing
+from picosam2.output import json_text
 
 # The figures of each object are in run.json; where the photographs lie is nobody's business.
 PRIVATE = ("objects", "source")
@@ -38,7 +39,7 @@ def write_report(runs: list[Path], out: Path) -> Path:
         for run in loaded
     ]
     texts = {
-        "report.json": json.dumps({"runs": figures}, indent=1) + "\n",
+        "report.json": json_text({"runs": figures}),
         "report.md": render_markdown(tables, loaded),
         "report.html": render_html(tables, loaded, runs),
     }
