@@ -135,9 +135,10 @@ def open_network(weights: str | Path, engine: str | None, threads: int) -> Runti
     if found is None:
         wanted = " or ".join(ENGINES[engine].suffixes)
         # Of the package's own, those in fp32 are there for PyTorch as well.
-        able = [name for name in (*BUNDLED, *CORRECTING) if find_model(name, engine)]
+        alike = CORRECTING if weights in CORRECTING else BUNDLED
+        names = [name for name in alike if find_model(name, engine)]
         maker = "train" if engine == "torch" else "export"
-        advice = f"give {' or '.join(able)}" if able else f"picosam2 {maker} makes them"
+        advice = f"give {' or '.join(names)}" if names else f"picosam2 {maker} makes them"
         raise InputError(f"{engine} runs {wanted} files, not {weights}: {advice}")
     if not ENGINES[engine].is_installed:
         extra = ENGINES[engine].extra
