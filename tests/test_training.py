@@ -25,13 +25,14 @@ from picosam2.data.source import open_source
 from picosam2.errors import InputError
 from picosam2.examples import EXAMPLES
 from picosam2.images import load_image
+from picosam2.marks import mark_box
 from picosam2.masks import extent_centre
 from picosam2.model import CorrectingConfig, PaperConfig, SmallConfig, build
 from picosam2.prompt import Crop, cut
 from picosam2.training import loop
 from picosam2.training.config import TrainConfig, parse_prompts, parse_sizes
 from picosam2.training.corrections import FIRST_LOOK, MOVED, Players, draw_beginnings, play
-from picosam2.training.crops import Batch, change_colours, cut_crops, make_batch
+from picosam2.training.crops import Batch, change_colours, cut_crops, make_batch, mark_boxes
 from picosam2.training.depthwise import QuickDepthwise
 from picosam2.training.loop import RunOptions, describe_pace, learning_rate, train
 from picosam2.training.losses import LOSSES, bce, iou_loss, soft_target, whole_object_iou
@@ -72,6 +73,7 @@ def upright(objects, index, centre, side) -> Prompts:
         pasted=np.array([-1]),
         pasted_centre=np.array([centre]),
         pasted_side=np.array([side]),
+        box=np.full((1, 2), np.inf),
     )
 
 
@@ -121,15 +123,36 @@ def test_a_mirrored_crop_is_the_crop_mirrored(objects):
         assert torch.allclose(a.flip(-1), b, atol=1e-2)
 
 
+def test_a_box_is_drawn_on_its_crop_as_the_predictor_draws_it(objects):
+    plain = upright(objects, 0, (225.0, 150.0), 192.0)
+    drawn = dataclasses.replace(plain, box=np.array([[0.5, 0.25]]))
+    grey = torch.full((1, 3, 96, 96), 100.0)
+    assert (mark_boxes(grey, plain) == grey).all()
+    pixels = grey[0].permute(1, 2, 0).numpy().astype(np.uint8)
+    expected = mark_box(pixels, (24, 36, 72, 60))
+    assert (mark_boxes(grey, drawn)[0].permute(1, 2, 0).numpy().round() == expected).all()
+    assert (expected[36:60, 24:72] == 100).all()
+    assert (expected[35, 40] == (178, 50, 178)).all()
+
+
 def test_prompts_are_drawn_as_the_configuration_says(objects):
     config = SamplerConfig(native=1.0, box=0.0, scene=0.0)
     native = draw_prompts(objects, 200, np.random.default_rng(0), config)
-    assert (native.side == 96 * objects.native_scale[native.index]).all()
-    config = SamplerConfig(native=0.0, box=1.0, scene=0.0, box_jitter=0.0)
+    zoom = native.side / (96 * objects.native_scale[native.index])
+    assert zoom.min() >= 0.8
+    assert zoom.max() <= 1.25
+    assert np.isinf(native.box).all()
+    config = SamplerConfig(native=0.0, box=1.0, scene=0.0, box_jitter=0.0, marked=0.0)
     boxed = draw_prompts(objects, 200, np.random.default_rng(0), config)
     extent = objects.extent[boxed.index]
     longer = (extent[:, 2:] - extent[:, :2]).max(axis=1)
     assert boxed.side == pytest.approx(1.2 * longer)
+    config = dataclasses.replace(config, marked=1.0)
+    marked = draw_prompts(objects, 200, np.random.default_rng(0), config)
+    extent = objects.extent[marked.index]
+    assert marked.box * marked.side[:, None] == pytest.approx(extent[:, 2:] - extent[:, :2])
+    assert (1.1 <= marked.side / (extent[:, 2:] - extent[:, :2]).max(axis=1)).all()
+    assert (marked.angle == 0).all()
     clicks = draw_prompts(
         objects,
         200,

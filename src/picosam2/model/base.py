@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
@@ -14,6 +14,8 @@ class ModelConfig:
 
     Attributes:
         family: the name of the architecture.
+        marks_boxes: whether its weights know boxes that are drawn on their crops
+            (``picosam2.marks``).
         mean: of red, green and blue in 0..1: what is subtracted from the network's input.
         std: of red, green and blue in 0..1: what the input is then divided by.
     """
@@ -21,6 +23,8 @@ class ModelConfig:
     family: ClassVar[str]
     mean: ClassVar[tuple[float, float, float]]
     std: ClassVar[tuple[float, float, float]]
+
+    marks_boxes: bool = field(default=False, kw_only=True)
 
     @property
     def stride(self) -> int:

@@ -41,7 +41,7 @@ def add_entrance(small: SmallNetwork) -> CorrectingNetwork:
     Args:
         small: the weights to begin with.
     """
-    network = CorrectingNetwork(CorrectingConfig(**asdict(small.config)))
+    network = CorrectingNetwork(CorrectingConfig(**asdict(small.config) | {"marks_boxes": False}))
     tensors = small.state_dict()
     for name, value in network.state_dict().items():
         if value.shape != tensors[name].shape:

@@ -42,6 +42,8 @@ def read_config(values: dict[str, Any]) -> ModelConfig:
     Raises:
         KeyError, TypeError, ValueError: another family or other fields.
     """
-    fields = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if k != "family"}
+    fields: dict[str, Any] = {
+        k: tuple(v) if isinstance(v, list) else v for k, v in values.items() if k != "family"
+    }
     # Before there were families, all were the paper's.
     return FAMILIES[str(values.get("family", "paper"))].config(**fields)

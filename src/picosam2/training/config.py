@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from picosam2.errors import InputError
@@ -42,6 +42,11 @@ class TrainConfig:
     seed: int = 0
     model: ModelConfig = field(default_factory=SmallConfig)
     sampler: SamplerConfig = field(default_factory=SamplerConfig)
+
+    def __post_init__(self) -> None:
+        # What is drawn in training decides what the weights know.
+        marks = self.sampler.box * self.sampler.marked > 0 and not self.model.takes_prior
+        object.__setattr__(self, "model", replace(self.model, marks_boxes=marks))
 
     @property
     def steps(self) -> int:

@@ -84,8 +84,9 @@ def draw_beginnings(
     objects: TrainingObjects, batch: int, rng: np.random.Generator, config: SamplerConfig
 ) -> Beginnings:
     """Draw crops about objects, not always fitted, and first clicks on them."""
-    # The first look, the crop and its next frame show different parts: nothing can be pasted.
-    prompts = draw_prompts(objects, batch, rng, replace(config, paste=0.0))
+    # The first look, the crop and its next frame show different parts: nothing can be pasted, and
+    # boxes come as priors.
+    prompts = draw_prompts(objects, batch, rng, replace(config, paste=0.0, marked=0.0))
     extent = objects.extent[prompts.index]
     size = extent[:, 2:] - extent[:, :2]
     longer = size.max(axis=1)

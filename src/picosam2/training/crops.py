@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from picosam2.data.soft import STEPS_PER_LOGIT, ZERO
+from picosam2.marks import TINT
 from picosam2.model import ModelConfig
 from picosam2.training.objects import TrainingObjects
 from picosam2.training.sampler import Prompts
@@ -131,6 +132,22 @@ def change_colours(images: Tensor, prompts: Prompts) -> Tensor:
     return ((images - mean) * factor(prompts.contrast) + mean).clamp(0, 255) * inside
 
 
+def mark_boxes(images: Tensor, prompts: Prompts) -> Tensor:
+    """Tint what lies outside the prompts' boxes, as :func:`picosam2.marks.mark_box` does.
+
+    Args:
+        images: B×3×S×S float32 in 0..255.
+        prompts: of the same B crops.
+    """
+    size = images.shape[-1]
+    half = torch.from_numpy(prompts.box).to(images)[..., None] * (size / 2)
+    away = (torch.arange(size).to(images) + 0.5 - size / 2).abs()
+    columns, rows = (away < half).unbind(1)
+    inside = (rows[:, :, None] & columns[:, None])[:, None]
+    tint = torch.tensor(TINT).to(images).view(1, 3, 1, 1)
+    return torch.where(inside, images, (images + tint) / 2)
+
+
 def make_batch(objects: TrainingObjects, prompts: Prompts, size: int, model: ModelConfig) -> Batch:
     """Cut, recolour and normalise a batch of size×size crops for a network."""
     images, masks, soft = cut_crops(objects, prompts, size)
@@ -138,7 +155,7 @@ def make_batch(objects: TrainingObjects, prompts: Prompts, size: int, model: Mod
     if (prompts.pasted >= 0).any():
         images, masks, soft = paste(objects, prompts, images, masks, soft)
     covered = whole - masks.sum(dim=(1, 2, 3))
-    images = change_colours(images, prompts)
+    images = mark_boxes(change_colours(images, prompts), prompts)
     mean, std = (
         torch.tensor(values).to(images).view(1, 3, 1, 1) * 255 for values in (model.mean, model.std)
     )

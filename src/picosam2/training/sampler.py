@@ -22,9 +22,14 @@ class SamplerConfig:
         native: share of samples at the paper's crop of 96 native pixels; half of them on the
             ``crop96`` protocol's centre, half on a click.
         box: share of samples cropped to a jittered box.
+        marked: share of these with the box drawn on the crop (``picosam2.marks``); the rest are as
+            a sensor sees them, which cannot draw.
+        marked_padding: smallest and largest padding of these crops, as shares of the box's longer
+            side; the others have the predictor's.
         scene: share of clicks whose crop has nothing to do with the object's size, as the
             predictor's first look at a click: they teach the predicted IoU which scale to trust.
             The rest are clicks whose crop is scaled to the object.
+        native_zoom: smallest and largest side of the paper's crop, times 96 native pixels.
         fill: smallest and largest longer side of the object, as shares of the crop's side.
         scene_side: smallest and largest side of a ``scene`` crop, as shares of the photograph's
             longer side.
@@ -38,7 +43,10 @@ class SamplerConfig:
 
     native: float = 0.3
     box: float = 0.3
+    marked: float = 0.75
+    marked_padding: tuple[float, float] = (0.05, 0.35)
     scene: float = 0.25
+    native_zoom: tuple[float, float] = (0.8, 1.25)
     fill: tuple[float, float] = (0.25, 1.25)
     scene_side: tuple[float, float] = (0.06, 1.2)
     box_jitter: float = 0.3
@@ -64,6 +72,8 @@ class Prompts:
         pasted: B int64, the object that is pasted over the crop, −1 for none.
         pasted_centre: B×2 float64, as ``centre``, in the photograph of that object.
         pasted_side: B float64, as ``side``, there.
+        box: B×2 float64, width and height of the box that is drawn around the crop's centre, as
+            shares of its side; infinite where none is.
     """
 
     index: NDArray[np.int64]
@@ -77,6 +87,7 @@ class Prompts:
     pasted: NDArray[np.int64]
     pasted_centre: NDArray[np.float64]
     pasted_side: NDArray[np.float64]
+    box: NDArray[np.float64]
 
     def part(self, rank: int, world_size: int) -> Prompts:
         """The share of one of ``world_size`` equal processes."""
@@ -109,7 +120,8 @@ def draw_prompts(
     native = kind < config.native
     on_centre = native & (kind < config.native / 2)
     centre = np.where(on_centre[:, None], objects.centre[index], centre)
-    side = np.where(native, NATIVE_SIDE * objects.native_scale[index], side)
+    zoom = log_uniform(rng, *config.native_zoom, batch)
+    side = np.where(native, NATIVE_SIDE * zoom * objects.native_scale[index], side)
 
     scene = (kind >= config.native) & (kind < config.native + config.scene)
     photograph = objects.image_size[objects.image_index[index]]
@@ -119,11 +131,18 @@ def draw_prompts(
     boxed = kind >= 1 - config.box
     jitter = rng.uniform(0, config.box_jitter, size=(batch, 1))
     corners = extent + rng.uniform(-1, 1, size=(batch, 4)) * jitter * np.tile(size, 2)
-    box_side = (1 + 2 * BOX_PADDING) * (corners[:, 2:] - corners[:, :2]).max(axis=1)
+    marked = boxed & (rng.random(batch) < config.marked)
+    padding = np.where(marked, log_uniform(rng, *config.marked_padding, batch), BOX_PADDING)
+    # As the predictor has it, a box smaller than a pixel counts as one.
+    box_size = np.maximum(corners[:, 2:] - corners[:, :2], 1.0)
+    box_side = (1 + 2 * padding) * box_size.max(axis=1)
     centre = np.where(boxed[:, None], (corners[:, :2] + corners[:, 2:]) / 2, centre)
     side = np.where(boxed, box_side, side)
+    box = np.where(marked[:, None], box_size / side[:, None], np.inf)
 
     angle = np.deg2rad(rng.uniform(-config.rotation, config.rotation, size=batch))
+    # Of a turned object this would be another box.
+    angle = np.where(marked, 0.0, angle)
     flip = rng.random(batch) < 0.5
     gain = log_uniform(rng, 0.7, 1.4, (batch, 1)) * log_uniform(rng, 0.92, 1.08, (batch, 3))
     # One crop in twenty is grey.
@@ -138,7 +157,8 @@ def draw_prompts(
     pasted_centre += rng.uniform(-0.5, 0.5, size=(batch, 2)) * pasted_side[:, None]
     pasted = np.where(rng.random(batch) < config.paste, pasted, -1)
     colours = (gain, saturation, contrast)
-    return Prompts(index, centre, side, angle, flip, *colours, pasted, pasted_centre, pasted_side)
+    pasted_crop = (pasted, pasted_centre, pasted_side)
+    return Prompts(index, centre, side, angle, flip, *colours, *pasted_crop, box)
 
 
 def _draw_objects(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -97,6 +97,8 @@ class Start:
             trained = load_weights(self.path)
             if config.takes_prior and isinstance(trained, SmallNetwork):
                 return trained if trained.config.takes_prior else add_entrance(trained)
+            # Boxes drawn on crops may be new to them.
+            trained.config = replace(trained.config, marks_boxes=config.marks_boxes)
             return trained
         network = build(config)
         if self.path:
