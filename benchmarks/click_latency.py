@@ -47,6 +47,7 @@ class Stopwatch:
 
     def __init__(self, runtime: Runtime) -> None:
         self.runtime, self.digest, self.scores = runtime, runtime.digest, runtime.scores
+        self.marks_boxes = runtime.marks_boxes
         self.milliseconds = 0.0
 
     def __call__(self, crops: NDArray[np.uint8]) -> Any:

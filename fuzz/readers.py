@@ -32,7 +32,7 @@ from picosam2.errors import InputError
 from picosam2.examples import EXAMPLES
 from picosam2.images import load_image
 from picosam2.predictor.scores import read_models
-from picosam2.runtime.files import sidecar_scores
+from picosam2.runtime import files
 from picosam2.weights import DEFAULT_MODEL, model_path
 
 SIZE = (60, 40)
@@ -447,7 +447,7 @@ def scores() -> str:
 
 def read_scores(folder: Path) -> None:
     """As ``Predictor.from_pretrained`` does."""
-    read_models(sidecar_scores(folder / "model.onnx"))
+    read_models(files.read_sidecar(folder / "model.onnx").scores)
 
 
 def put_export(folder: Path) -> None:

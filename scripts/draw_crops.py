@@ -14,8 +14,9 @@ from picosam2.examples import EXAMPLES
 from picosam2.images import load_image
 from picosam2.overlay import CLICK_COLOURS, COLOUR, DIMMED, TINTED, draw_overlay
 from picosam2.predictor.corrections import in_crop
+from picosam2.predictor.looks import show
 from picosam2.predictor.prior import make_prior
-from picosam2.predictor.prompts import Click
+from picosam2.predictor.prompts import Box, Click
 from picosam2.prompt import CROP_SIZE, Crop, box_crop, click_crops, cut
 
 CLICK = (288.0, 133.0)
@@ -44,7 +45,7 @@ def main() -> None:
     whole = [_squares(Image.fromarray(image), crops), draw_overlay(image, mask, CLICK)]
     _save(out / "click.jpg", [tiles, whole])
 
-    pixels = cut(image, box_crop(BOX))
+    pixels = show(image, Box(BOX), box_crop(BOX), predictor.runtime.marks_boxes)
     logits, scores = predictor.runtime(pixels[None])
     mask = predictor.predict(box=BOX, multimask_output=False)[0][0]
     _save(

@@ -20,7 +20,8 @@ from picosam2.errors import InputError
 from picosam2.evaluation.run import choose_objects
 from picosam2.masks import mask_iou, most_interior_pixel
 from picosam2.predictor.boxes import fit_to_box, in_crop
-from picosam2.predictor.prompts import check_box
+from picosam2.predictor.looks import show
+from picosam2.predictor.prompts import Box, check_box
 from picosam2.predictor.readings import Reading, keep_component
 from picosam2.predictor.scores import box_evidence, click_evidence
 from picosam2.prompt import box_crop, click_crops, cut, paste_mask
@@ -72,7 +73,9 @@ def gather(runtime: Runtime, folder: Source) -> dict[str, tuple[NDArray[Any], ND
             x, y = column + 0.5, row + 0.5
             sides = [max(config.min_side, max(size) * share) for share in config.click_sides]
             crops = [box_crop(box, config.box_paddings[0]), *click_crops(x, y, sides)]
-            logits, scores = runtime(np.stack([cut(image, crop) for crop in crops]))
+            shown = [show(image, Box(box), crops[0], runtime.marks_boxes)]
+            shown += [cut(image, crop) for crop in crops[1:]]
+            logits, scores = runtime(np.stack(shown))
             for crop, z, score in zip(crops[1:], logits[1:], scores[1:].tolist(), strict=True):
                 reading = keep_component(Reading(crop, z, score), x, y)
                 iou = mask_iou(paste_mask(reading.logits, crop, size), truth)

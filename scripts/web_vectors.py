@@ -82,6 +82,7 @@ class Recorder:
     ) -> None:
         self.network, self.name, self.blob, self.calls = network, name, blob, calls
         self.scores, self.digest = network.scores, network.digest
+        self.marks_boxes = bool(getattr(network, "marks_boxes", False))
 
     def __call__(
         self, crops: NDArray[np.uint8], *prior: NDArray[np.int8]

@@ -25,6 +25,7 @@ class Recorder:
 
     digest = "0" * 64
     scores: ClassVar[dict] = {}
+    marks_boxes = False
 
     def __init__(self) -> None:
         self.crops: list[np.ndarray] = []

@@ -117,6 +117,7 @@ def test_a_crop_that_is_all_object_counts_only_where_every_crop_is(cat):
     def answer(*logits):
         network = lambda crops: (np.stack(logits), np.array([0.9, 0.9, 0.3], np.float32))  # noqa: E731
         plain = PredictorConfig(click_sides=(0.1, 0.2, 0.4), refine="never")
+        network.marks_boxes = False
         predictor = Predictor(network, plain, OWN_SCORES)
         predictor.set_image(cat)
         masks, _, _ = predictor.predict([[230, 160]], [1], multimask_output=False)
@@ -265,10 +266,15 @@ def answering(logits, score=0.5):
     """A runtime that gives every crop the same answer."""
 
     class Fixed:
+        """What it was shown is in ``seen``."""
+
         digest = ""
         scores: ClassVar[dict] = {}
+        marks_boxes = False
+        seen: ClassVar[list] = []
 
         def __call__(self, crops):
+            self.seen.append(crops)
             count = len(crops)
             return np.repeat(logits[None], count, 0), np.full(count, score, np.float32)
 
@@ -283,6 +289,23 @@ def test_a_mask_ends_where_its_box_does():
     box = np.zeros_like(mask)
     box[120:160, 80:220] = True
     assert mask_iou(mask, box) > 0.9
+
+
+def test_a_box_is_drawn_on_its_crop_where_the_weights_know_it():
+    """A crop of 96 pixels around a box of 80×40; a click's crops stay as they are."""
+    runtime = answering(np.full((96, 96), 1, np.float32))
+    image = np.full((300, 300, 3), 100, np.uint8)
+    for marks in (False, True):
+        runtime.marks_boxes = marks
+        predictor = Predictor(runtime)
+        predictor.set_image(image)
+        predictor.predict(box=[100, 120, 180, 160], multimask_output=False)
+        crop = runtime.seen[-1][0]
+        assert (crop[28:68, 8:88] == 100).all()
+        around = np.delete(crop.reshape(-1, 3), np.arange(96 * 96).reshape(96, 96)[28:68, 8:88], 0)
+        assert (around == ((178, 50, 178) if marks else 100)).all()
+        predictor.predict([[140, 140]], [1], multimask_output=False)
+        assert (runtime.seen[-1] == 100).all()
 
 
 def test_what_lies_outside_the_box_is_dropped():

@@ -57,6 +57,7 @@ class Watched:
     def __init__(self, runtime, seconds: float = 0.0) -> None:
         self.runtime, self.seconds = runtime, seconds
         self.digest, self.scores = runtime.digest, runtime.scores
+        self.marks_boxes = runtime.marks_boxes
         self.batches: list[int] = []
         self.entered, self.may_go = threading.Event(), threading.Event()
         self.may_go.set()
@@ -342,7 +343,7 @@ def test_a_fault_of_the_service_says_nothing_about_it(predictor):
     def broken(crops):
         raise RuntimeError("secrets")
 
-    broken.digest, broken.scores = "", {}
+    broken.digest, broken.scores, broken.marks_boxes = "", {}, False
     app = app_of(Predictor(broken, scores=predictor.scores))
     with TestClient(app, headers=HEADERS, raise_server_exceptions=False) as client:
         answer = client.post("/segment", data=CLICK, files=photograph())

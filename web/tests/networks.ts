@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { runInThisContext } from "node:vm";
 import { loadLiteRt } from "@litertjs/core";
+import sidecar from "../../src/picosam2/weights/small/picosam2-fp32.json";
 import { type Engine, LiteRtNetworks } from "../src/worker/network";
 
 const WASM = "litert_wasm_compat_internal";
@@ -31,5 +32,6 @@ async function start(): Promise<Engine> {
 
 export const networks = new LiteRtNetworks(
   { first: () => read("small"), correcting: () => read("correcting") },
+  sidecar.marks_boxes,
   start,
 );

@@ -1,5 +1,6 @@
 /** The networks' place in tests. */
 import { expect } from "vitest";
+import sidecar from "../../src/picosam2/weights/small/picosam2-fp32.json";
 import type { Answer, Networks } from "../src/predictor/predictor";
 import { CROP_PIXELS } from "../src/predictor/prompt";
 import { type Call, apart, bytes, floats, planes, signed } from "./vectors";
@@ -9,6 +10,8 @@ const MOST_OTHERS = 3;
 
 /** Compares what the networks are shown with what Python showed them, and says what they said. */
 export class Replay implements Networks {
+  readonly marksBoxes = sidecar.marks_boxes;
+
   constructor(private readonly calls: Call[]) {}
 
   first(crops: readonly Uint8Array[]): Promise<Answer[]> {

@@ -13,15 +13,20 @@ from picosam2.data.schema import Annotation
 from picosam2.data.source import Source, leave_out_damaged
 from picosam2.errors import InputError
 from picosam2.export.artefact import Samples
+from picosam2.marks import mark_box
 from picosam2.masks import most_interior_pixel, next_click
+from picosam2.predictor.boxes import in_crop
 from picosam2.predictor.prior import make_prior
+from picosam2.predictor.prompts import Box
 from picosam2.prompt import CROP_SIZE, Crop, box_crop, cut, look_up
 
 # Of the masks that a correcting network is calibrated on.
 MOST_DAMAGE = 0.4
 
 
-def calibration_samples(folder: Source, count: int, seed: int, prior: bool) -> Samples:
+def calibration_samples(
+    folder: Source, count: int, seed: int, prior: bool, marks_boxes: bool
+) -> Samples:
     """Native crops, box crops and clicks at random scales, a third each; or masks to correct.
 
     One an object; where there are fewer objects, they come again. Photographs that cannot be
@@ -33,6 +38,7 @@ def calibration_samples(folder: Source, count: int, seed: int, prior: bool) -> S
         seed: of the choice of objects, crops and damages.
         prior: whether a correcting network is to be shown them: crops of damaged masks, with up to
             three clicks.
+        marks_boxes: whether the network is shown boxes drawn on their crops.
 
     Raises:
         InputError: the folder has no annotated object, or something is broken and its ``problems``
@@ -46,15 +52,18 @@ def calibration_samples(folder: Source, count: int, seed: int, prior: bool) -> S
         x, y, width, height = annotation.bbox
         column, row = most_interior_pixel(photograph.mask(annotation))
         scaled = max(width, height) / np.exp(rng.uniform(np.log(0.25), np.log(1.25)))
+        box = Box((x, y, x + width, y + height))
         crop = (
             Crop(column, row, CROP_SIZE * photograph.native_scale),
-            box_crop([x, y, x + width, y + height]),
+            box_crop(box.corners),
             Crop(column + 0.5, row + 0.5, max(scaled, 16)),
         )[rank % 3]
         if prior:
-            crop = box_crop([x, y, x + width, y + height], rng.uniform(0.05, 1.0))
+            crop = box_crop(box.corners, rng.uniform(0.05, 1.0))
             priors.append(_draw_prior(photograph.mask(annotation), crop, rng))
-        crops.append(cut(photograph.load(), crop))
+        pixels = cut(photograph.load(), crop)
+        marked = marks_boxes and rank % 3 == 1
+        crops.append(mark_box(pixels, in_crop(box.corners, crop, CROP_SIZE)) if marked else pixels)
     return Samples(np.stack(crops), np.stack(priors) if prior else None)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from picosam2.data.coco import CocoFolder
 from picosam2.data.problems import write_left_out
@@ -19,6 +19,7 @@ from picosam2.export.targets import TARGETS
 from picosam2.export.verify import MIN_MASK_IOU, compare_answers, measure_drop
 from picosam2.files import new_folder
 from picosam2.record import git_commit, versions
+from picosam2.runtime import Runtime
 from picosam2.runtime.torch import TorchRuntime
 
 CALIBRATION_CROPS = 300
@@ -61,10 +62,12 @@ def export_model(
             f"networks run on {', '.join(name for name, t in TARGETS.items() if t.corrects)}"
         )
     facts: dict[str, Any] = {"target": target, "network": network_costs(weights)}
+    # Whether a box is drawn on its crop, as picosam2.marks does.
+    facts["marks_boxes"] = fp32.marks_boxes
     samples = golden_samples(prior)
     if TARGETS[target].int8:
         source = calibration or bundled
-        samples = calibration_samples(source, CALIBRATION_CROPS, seed, prior)
+        samples = calibration_samples(source, CALIBRATION_CROPS, seed, prior, fp32.marks_boxes)
         facts["calibration"] = {
             "folder": source.name,
             "bundled_photographs": calibration is None,
@@ -75,7 +78,12 @@ def export_model(
         }
     with new_folder(out) as folder:
         artefact = function(Job(weights, samples, folder), **options)
-        shown = calibration_samples(verification or bundled, CALIBRATION_CROPS, seed + 1, prior)
+        if not prior:
+            # Its sidecar, which will say so, is not written yet.
+            cast(Runtime, artefact.runtime).marks_boxes = fp32.marks_boxes
+        shown = calibration_samples(
+            verification or bundled, CALIBRATION_CROPS, seed + 1, prior, fp32.marks_boxes
+        )
         verified: dict[str, Any] = {"ran": artefact.runs or artefact.model.name}
         verified |= compare_answers(artefact.runtime, fp32, shown)
         if verification is None:

@@ -17,7 +17,14 @@ from picosam2.predictor.corrections import (
     prior_in,
     read_correction,
 )
-from picosam2.predictor.looks import by_score, choose, first_crops, one_component, second_crops
+from picosam2.predictor.looks import (
+    by_score,
+    choose,
+    first_crops,
+    one_component,
+    second_crops,
+    show,
+)
 from picosam2.predictor.prompts import Box, Click, GivenMask, Prompt
 from picosam2.predictor.readings import Before, Reading, different, read_box, read_click
 from picosam2.predictor.scores import ScoreModel
@@ -178,7 +185,9 @@ class Asking:
         readings: list[Reading] = []
         for start in range(0, len(asked), self.config.batch):
             part = asked[start : start + self.config.batch]
-            logits, scores = self.runtime(np.stack([cut(self.image, crop) for _, crop in part]))
+            marks = self.runtime.marks_boxes
+            shown = [show(self.image, prompt, crop, marks) for prompt, crop in part]
+            logits, scores = self.runtime(np.stack(shown))
             self.forward_passes += len(part)
             for (prompt, crop), answer, score in zip(part, logits, scores.tolist(), strict=True):
                 readings.append(self._interpret(prompt, crop, answer, score))

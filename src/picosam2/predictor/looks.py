@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
+from picosam2.marks import mark_box
+from picosam2.predictor.boxes import in_crop
 from picosam2.predictor.config import PredictorConfig
 from picosam2.predictor.prompts import Box, Click
 from picosam2.predictor.readings import (
@@ -14,7 +19,7 @@ from picosam2.predictor.readings import (
     is_cut,
     keep_component,
 )
-from picosam2.prompt import Crop, box_crop, click_crops
+from picosam2.prompt import Crop, box_crop, click_crops, cut
 
 
 def first_crops(
@@ -54,6 +59,23 @@ def choose(
     # One look at the masks is enough where only the best is asked for.
     ranked = ranked if count > 1 else ranked[:1]
     return different([one_component(prompt, reading, config) for reading in ranked], count)
+
+
+def show(
+    image: NDArray[np.uint8], prompt: Click | Box, crop: Crop, marks_boxes: bool
+) -> NDArray[np.uint8]:
+    """What the network is shown: 96×96×3 uint8.
+
+    Args:
+        image: H×W×3 uint8.
+        prompt: in the image's pixels.
+        crop: one of its crops.
+        marks_boxes: whether a box is drawn on its crop.
+    """
+    pixels = cut(image, crop)
+    if marks_boxes and isinstance(prompt, Box):
+        return mark_box(pixels, in_crop(prompt.corners, crop, len(pixels)))
+    return pixels
 
 
 def second_crops(

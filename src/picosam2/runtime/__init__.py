@@ -15,10 +15,12 @@ class Runtime(Protocol):
         digest: SHA-256 of the model file, hexadecimal.
         scores: how the predicted IoU of these weights is corrected, as
             ``picosam2.predictor.scores`` reads it; empty where nothing is known.
+        marks_boxes: whether it is shown a box drawn on its crop (``picosam2.marks``).
     """
 
     digest: str
     scores: dict[str, Any]
+    marks_boxes: bool
 
     def __call__(self, crops: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Segment the object at the centre of each crop.

@@ -15,7 +15,7 @@ from scipy.special import expit
 
 from picosam2.errors import InputError
 from picosam2.prompt import CROP_SIZE
-from picosam2.runtime.files import FileRuntime, channels_first, read_model, sidecar_scores
+from picosam2.runtime.files import FileRuntime, channels_first, read_model
 
 IMAGE, PRIOR = (1, 3, CROP_SIZE, CROP_SIZE), (1, 2, CROP_SIZE, CROP_SIZE)
 OUTPUTS = [(1, 1, CROP_SIZE, CROP_SIZE), (1, 1, 1, 1)]
@@ -56,7 +56,6 @@ class ExecuTorchRuntime(FileRuntime):
             raise InputError(f"{path} is not a PicoSAM2 model: its tensors are {found}")
         self._program = program
         self.digest = hashlib.sha256(content).hexdigest()
-        self.scores = sidecar_scores(self.path)
 
     def __call__(
         self, crops: NDArray[np.uint8], prior: NDArray[np.int8] | None = None

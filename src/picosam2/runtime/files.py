@@ -6,6 +6,7 @@ import contextlib
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,15 @@ class FileRuntime:
     Args:
         path: the model.
         threads: CPU threads of one call; 0 for all cores.
+
+    Raises:
+        InputError: the JSON file beside the model is damaged.
     """
 
     def __init__(self, path: str | Path, threads: int) -> None:
         self.path = Path(path)
+        sidecar = read_sidecar(self.path)
+        self.scores, self.marks_boxes = sidecar.scores, sidecar.marks_boxes
         self.threads = threads
         # Of engines whose sessions answer one thread at a time.
         self._one_at_a_time = threading.Lock()
@@ -71,17 +77,31 @@ def read_model(path: str | Path) -> bytes:
         raise InputError(f"cannot read the model {path}: {error.strerror}") from None
 
 
-def sidecar_scores(model: Path) -> dict[str, Any]:
-    """How the predicted IoU is corrected, from the JSON file beside a model; empty without one.
+@dataclass(frozen=True)
+class Sidecar:
+    """What the JSON file beside a model says about its weights.
+
+    Args:
+        scores: how the predicted IoU is corrected (``picosam2.predictor.scores``).
+        marks_boxes: whether boxes are drawn on their crops (``picosam2.marks``).
+    """
+
+    scores: dict[str, Any] = field(default_factory=dict)
+    marks_boxes: bool = False
+
+
+def read_sidecar(model: Path) -> Sidecar:
+    """What is said about a model; without such a file, or where it is silent, nothing.
 
     Raises:
         InputError: the file is damaged.
     """
     sidecar = model.with_suffix(".json")
     if not sidecar.is_file():
-        return {}
+        return Sidecar()
     try:
-        scores = json.loads(sidecar.read_bytes()).get("scores", {})
+        said = json.loads(sidecar.read_bytes())
+        scores, marks = said.get("scores"), said.get("marks_boxes")
     except (OSError, ValueError, AttributeError, RecursionError):
         raise InputError(f"{sidecar} is damaged: export the model again") from None
-    return scores if isinstance(scores, dict) else {}
+    return Sidecar(scores if isinstance(scores, dict) else {}, marks is True)

@@ -13,7 +13,7 @@ from scipy.special import expit
 
 from picosam2.errors import InputError
 from picosam2.prompt import CROP_SIZE
-from picosam2.runtime.files import FileRuntime, read_model, sidecar_scores
+from picosam2.runtime.files import FileRuntime, read_model
 
 IMAGE, PRIOR = (1, CROP_SIZE, CROP_SIZE, 3), (1, CROP_SIZE, CROP_SIZE, 2)
 OUTPUTS = [(1, CROP_SIZE, CROP_SIZE, 1), (1, 1)]
@@ -52,7 +52,6 @@ class LiteRtRuntime(FileRuntime):
             names = ", ".join(tensor["name"] for tensor in found)
             raise InputError(f"{path} is not a PicoSAM2 model: its tensors are {names}")
         self.digest = hashlib.sha256(content).hexdigest()
-        self.scores = sidecar_scores(self.path)
         self.names = [tensor["name"] for tensor in found]
         self.dtype = np.dtype(found[0]["dtype"]).name
         self.quantisation = [

@@ -11,7 +11,7 @@ from scipy.special import expit
 
 from picosam2.errors import InputError
 from picosam2.prompt import CROP_SIZE
-from picosam2.runtime.files import FileRuntime, channels_first, read_model, sidecar_scores
+from picosam2.runtime.files import FileRuntime, channels_first, read_model
 from picosam2.runtime.session import open_session
 
 FLOAT = "tensor(float)"
@@ -46,7 +46,6 @@ class OnnxRuntime(FileRuntime):
             names = ", ".join(name for name, _, _ in found)
             raise InputError(f"{path} is not a PicoSAM2 model: its tensors are {names}")
         self.digest = hashlib.sha256(content).hexdigest()
-        self.scores = sidecar_scores(self.path)
 
     def __call__(
         self, crops: NDArray[np.uint8], prior: NDArray[np.int8] | None = None

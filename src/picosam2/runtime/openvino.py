@@ -15,7 +15,7 @@ from scipy.special import expit
 
 from picosam2.errors import InputError
 from picosam2.prompt import CROP_SIZE
-from picosam2.runtime.files import FileRuntime, read_model, sidecar_scores
+from picosam2.runtime.files import FileRuntime, read_model
 
 IMAGE, PRIOR = ("image", [3, CROP_SIZE, CROP_SIZE]), ("prior", [2, CROP_SIZE, CROP_SIZE])
 OUTPUTS = [("logits", [1, CROP_SIZE, CROP_SIZE]), ("iou_logits", [1, 1, 1])]
@@ -62,7 +62,6 @@ class OpenVinoRuntime(FileRuntime):
         self._image = self._request.get_input_tensor(0).data
         self._prior = self._request.get_input_tensor(1).data if self.takes_prior else None
         self._outputs = [self._request.get_output_tensor(index).data for index in (0, 1)]
-        self.scores = sidecar_scores(path)
 
     def __call__(
         self, crops: NDArray[np.uint8], prior: NDArray[np.int8] | None = None

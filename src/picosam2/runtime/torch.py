@@ -25,6 +25,7 @@ class TorchRuntime:
         self.digest = digest
         self.scores = scores or {}
         self.takes_prior = network.config.takes_prior
+        self.marks_boxes = network.config.marks_boxes
 
     @classmethod
     def from_file(cls, path: str | Path, threads: int = 0) -> TorchRuntime:

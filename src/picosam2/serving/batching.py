@@ -115,6 +115,7 @@ class BatchingRuntime:
 
     def __init__(self, runtime: Runtime, callers: Callable[[], int], gather: float) -> None:
         self.digest, self.scores = runtime.digest, runtime.scores
+        self.marks_boxes = runtime.marks_boxes
         self._batches = Batches(runtime, callers, gather)
 
     def __call__(self, crops: NDArray[np.uint8]) -> Answer:

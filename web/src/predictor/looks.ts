@@ -1,6 +1,8 @@
 /** Which crops are looked at for a prompt: a port of `picosam2/predictor/looks.py`. */
+import { boxInCrop } from "./boxes";
 import { CONFIG } from "./config";
-import { type Corners, type Crop, type Size, boxCrop } from "./prompt";
+import { markBox } from "./marks";
+import { type Corners, type Crop, type Pixels, type Size, boxCrop, cut } from "./prompt";
 import {
   type Click,
   type Reading,
@@ -22,6 +24,12 @@ export function firstCrops(prompt: First, size: Size, count: number): Crop[] {
   const longer = Math.max(size.width, size.height);
   const { x, y } = prompt.click;
   return sides(CONFIG.clickSides.map((share) => longer * share)).map((side) => ({ x, y, side }));
+}
+
+/** What the network is shown. */
+export function show(image: Pixels, prompt: First, crop: Crop, marksBoxes: boolean): Uint8Array {
+  const planes = cut(image, crop);
+  return marksBoxes && "box" in prompt ? markBox(planes, boxInCrop(prompt.box, crop)) : planes;
 }
 
 /** Different sides, the smallest first, none below the least. */

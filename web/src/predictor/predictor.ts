@@ -5,7 +5,7 @@
  * before it, {@link Predictor.correct}.
  */
 import { type Before, correctionCrops, obey, priorIn, readCorrection } from "./corrections";
-import { type First, byScore, choose, firstCrops, oneComponent, secondCrop } from "./looks";
+import { type First, byScore, choose, firstCrops, oneComponent, secondCrop, show } from "./looks";
 import { type Corners, type Crop, type Pixels, cut } from "./prompt";
 import { type Click, type Reading, different, readBox, readClick } from "./readings";
 import type { ScoreModels } from "./scores";
@@ -20,6 +20,8 @@ export interface Answer {
 
 /** The networks on some engine. Crops are 3 planes, priors 2 planes of 96×96. */
 export interface Networks {
+  /** Whether the first is shown boxes drawn on their crops. */
+  readonly marksBoxes: boolean;
   first(crops: readonly Uint8Array[]): Promise<Answer[]>;
   correcting(crops: readonly Uint8Array[], priors: readonly Int8Array[]): Promise<Answer[]>;
 }
@@ -75,7 +77,9 @@ export class Predictor {
 
   private async read(prompt: First, crops: readonly Crop[]): Promise<Reading[]> {
     if (!crops.length) return [];
-    const answers = await this.networks.first(crops.map((crop) => cut(this.image, crop)));
+    const { marksBoxes } = this.networks;
+    const shown = crops.map((crop) => show(this.image, prompt, crop, marksBoxes));
+    const answers = await this.networks.first(shown);
     return answers.map(({ logits, score }, i) =>
       "box" in prompt
         ? readBox(crops[i]!, logits, score, prompt.box, this.scores.box)

@@ -29,11 +29,13 @@ export class LiteRtNetworks implements Networks {
 
   /**
    * @param models - LiteRT files.
+   * @param marksBoxes - see {@link Networks}.
    * @param start - loads LiteRT.
    * @param notice - told when the graphics device fails and the processor goes on.
    */
   constructor(
     private readonly models: Models,
+    readonly marksBoxes: boolean,
     private readonly start: () => Promise<Engine>,
     private readonly notice: (text: string) => void = () => undefined,
   ) {}

@@ -1,5 +1,5 @@
 /** Photographs and networks live here, so that the page answers while they are busy. */
-import { scores } from "../../../src/picosam2/weights/small/picosam2-fp32.json";
+import { marks_boxes as marksBoxes, scores } from "../../../src/picosam2/weights/small/picosam2-fp32.json";
 import correctingModel from "../../models/correcting.tflite?url";
 import firstModel from "../../models/small.tflite?url";
 import { OPTIONS, generate } from "../automatic/generator";
@@ -25,6 +25,7 @@ import { reasonOf } from "./reason";
 
 const networks = new LiteRtNetworks(
   { first: () => load(firstModel), correcting: () => load(correctingModel) },
+  marksBoxes,
   () => startLiteRt(notice),
   notice,
 );

@@ -33,6 +33,7 @@ class Floor:
     def __init__(self, name: str) -> None:
         self.digest = name
         self.scores: dict[str, Any] = {}
+        self.marks_boxes = False
         offsets = np.arange(CROP_SIZE) + 0.5 - CROP_SIZE / 2
         distance = np.hypot(offsets[:, None], offsets[None])
         inside = distance < CROP_SIZE / 4 if name == "centred-disc" else distance >= 0

@@ -26,6 +26,7 @@ from picosam2.integrations.x_anylabeling.readings import (
     keep_component,
     obey,
 )
+from picosam2.marks import TINT as MAGENTA
 from picosam2.predictor.config import PredictorConfig
 from picosam2.prompt import CROP_SIZE, OUTSIDE_LOGIT
 
@@ -42,6 +43,7 @@ UNKNOWN_SIDE = CONFIG.click_sides[len(CONFIG.click_sides) // 2]
 PLANE, NO_READING = [CROP_SIZE, CROP_SIZE], [4 + CROP_SIZE**2]
 HALF, SIZES, OUTSIDE = SIZE / 2, [SIZE], [OUTSIDE_LOGIT]
 CENTRE = [HALF]
+TINT = [float(value) for value in MAGENTA]
 
 
 @script()
@@ -110,17 +112,42 @@ def look_at_click(
 
 
 @script()
+def within(size: FLOAT[1], scale: FLOAT[1], low: FLOAT[2], high: FLOAT[2]) -> BOOL["h", "w"]:
+    """Which pixels of the answer have their centres in a box."""
+    centres = (op.Range(0.0, op.Squeeze(size), 1.0) + 0.5) * scale
+    columns = op.And(centres >= op.Slice(low, [0], [1]), centres < op.Slice(high, [0], [1]))
+    rows = op.And(centres >= op.Slice(low, [1], [2]), centres < op.Slice(high, [1], [2]))
+    return op.And(op.Unsqueeze(rows, [1]), op.Unsqueeze(columns, [0]))
+
+
+@script()
+def mark_box(crop: FLOAT[1, 3, 96, 96], box: FLOAT[4]):
+    """The crop with its pixels outside the box tinted."""
+    low, high = op.Slice(box, [0], [2]), op.Slice(box, [2], [4])
+    one, size = op.Constant(value_floats=[1.0]), op.Constant(value_floats=SIZES)
+    tint = op.Reshape(op.Constant(value_floats=TINT), [1, 3, 1, 1])
+    return op.Where(within(size, one, low, high), crop, op.Floor((crop + tint + 1.0) / 2.0))
+
+
+@script()
 def look_in_box(
-    image: FLOAT[3, "S", "S"], low: FLOAT[2], high: FLOAT[2], weights: FLOAT[7], bias: FLOAT[1]
+    image: FLOAT[3, "S", "S"],
+    low: FLOAT[2],
+    high: FLOAT[2],
+    weights: FLOAT[7],
+    bias: FLOAT[1],
+    marks: FLOAT[1],
 ):
-    """The reading of a box."""
+    """The reading of a box, which is drawn on its crop where ``marks`` is 1."""
     centre = (low + high) / 2.0
     lengths = op.Max(high - low, 1.0)
     side = PADDED * op.ReduceMax(lengths)
     x, y = op.Slice(centre, [0], [1]), op.Slice(centre, [1], [2])
     scale = SIZE / side
     box = op.Concat(HALF - lengths / 2.0 * scale, HALF + lengths / 2.0 * scale, axis=0)
-    own, iou = first_look(image, x, y, side)
+    crop = cut(image, x, y, side)
+    seen, iou_logits = networks.FirstLook(op.Where(marks > 0.5, mark_box(crop, box), crop))
+    own, iou = op.Squeeze(seen, [0, 1]), op.Sigmoid(op.Reshape(iou_logits, [1]))
     logits = fit_to_box(own, box)
     return pack(box_score(own, logits, iou, box, weights, bias), x, y, side, logits)
 
@@ -191,15 +218,6 @@ def first_click(
 
 
 @script()
-def within(size: FLOAT[1], scale: FLOAT[1], low: FLOAT[2], high: FLOAT[2]) -> BOOL["h", "w"]:
-    """Which pixels of the answer have their centres in a box."""
-    centres = (op.Range(0.0, op.Squeeze(size), 1.0) + 0.5) * scale
-    columns = op.And(centres >= op.Slice(low, [0], [1]), centres < op.Slice(high, [0], [1]))
-    rows = op.And(centres >= op.Slice(low, [1], [2]), centres < op.Slice(high, [1], [2]))
-    return op.And(op.Unsqueeze(rows, [1]), op.Unsqueeze(columns, [0]))
-
-
-@script()
 def answer(
     image: FLOAT[3, "S", "S"],
     points: FLOAT["n", 2],
@@ -208,6 +226,7 @@ def answer(
     click_bias: FLOAT[1],
     box_weights: FLOAT[7],
     box_bias: FLOAT[1],
+    marks: FLOAT[1],
     size: FLOAT[1],
 ):
     """The mask of one prompt, of the whole photograph: size×size logits, and the IoU to expect.
@@ -223,7 +242,7 @@ def answer(
         corner = op.ReduceMean(op.Compress(points, is_corner, axis=0), [0], keepdims=0)
         opposite = op.ReduceMean(op.Compress(points, is_opposite, axis=0), [0], keepdims=0)
         low, high = op.Min(corner, opposite), op.Max(corner, opposite)
-        reading = look_in_box(image, low, high, box_weights, box_bias)
+        reading = look_in_box(image, low, high, box_weights, box_bias, marks)
         clicks, signs = op.Identity(clicked), op.Identity(given)
         least, most = low - BEYOND * (high - low) - 1.0, high + BEYOND * (high - low) + 1.0
         answered = op.Constant(value_ints=[0])
@@ -270,6 +289,7 @@ def decode(
     click_bias: FLOAT[1],
     box_weights: FLOAT[7],
     box_bias: FLOAT[1],
+    marks: FLOAT[1],
     size: FLOAT[1],
 ):
     """Masks P×1×size×size (logits) and the IoU to expect, P×1, of P prompts."""
@@ -281,7 +301,7 @@ def decode(
         points = op.Gather(point_coords, number, axis=0)
         labels = op.Gather(point_labels, number, axis=0)
         mask, iou = answer(
-            image, points, labels, click_weights, click_bias, box_weights, box_bias, size
+            image, points, labels, click_weights, click_bias, box_weights, box_bias, marks, size
         )
         row = op.Concat(op.Reshape(mask, [-1]), iou, axis=0)
         rows = op.Concat(rows, op.Unsqueeze(row, [0]), axis=0)

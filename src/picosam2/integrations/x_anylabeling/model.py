@@ -25,7 +25,7 @@ from picosam2.files import new_folder
 from picosam2.integrations.x_anylabeling.decoding import NETWORKS, decode
 from picosam2.integrations.x_anylabeling.encoding import encode
 from picosam2.predictor.scores import ScoreModel, read_models
-from picosam2.runtime.files import sidecar_scores
+from picosam2.runtime.files import read_sidecar
 from picosam2.runtime.onnx import OnnxRuntime
 from picosam2.weights import BUNDLED, CORRECTING_MODEL, model_path
 
@@ -49,7 +49,8 @@ def write_model(weights: str, out: Path) -> None:
     if OnnxRuntime(first, threads=1).takes_prior:
         raise InputError(f"{weights} corrects masks: give weights of the first look")
     name = weights if weights in BUNDLED else first.stem
-    scores = read_models(sidecar_scores(first))
+    sidecar = read_sidecar(first)
+    scores = read_models(sidecar.scores)
     decoder = _proto(decode)
     for function, path in (("FirstLook", first), ("Correcting", model_path(CORRECTING_MODEL))):
         decoder.functions.append(_as_function(onnx.load(path), function))
@@ -61,6 +62,7 @@ def write_model(weights: str, out: Path) -> None:
     decoder = _flat(decoder)
     _bind(decoder, _parameters(scores["click"], "click"))
     _bind(decoder, _parameters(scores["box"], "box"))
+    _bind(decoder, {"marks": np.array([sidecar.marks_boxes], np.float32)})
     _bind(decoder, {"size": np.array([MASK_SIDE], np.float32)})
     with new_folder(out) as folder:
         onnx.save(_proto(encode), folder / ENCODER)
