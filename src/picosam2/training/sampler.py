@@ -29,7 +29,6 @@ class SamplerConfig:
         scene: share of clicks whose crop has nothing to do with the object's size, as the
             predictor's first look at a click: they teach the predicted IoU which scale to trust.
             The rest are clicks whose crop is scaled to the object.
-        native_zoom: smallest and largest side of the paper's crop, times 96 native pixels.
         fill: smallest and largest longer side of the object, as shares of the crop's side.
         scene_side: smallest and largest side of a ``scene`` crop, as shares of the photograph's
             longer side.
@@ -46,7 +45,6 @@ class SamplerConfig:
     marked: float = 0.75
     marked_padding: tuple[float, float] = (0.05, 0.35)
     scene: float = 0.25
-    native_zoom: tuple[float, float] = (0.8, 1.25)
     fill: tuple[float, float] = (0.25, 1.25)
     scene_side: tuple[float, float] = (0.06, 1.2)
     box_jitter: float = 0.3
@@ -120,8 +118,7 @@ def draw_prompts(
     native = kind < config.native
     on_centre = native & (kind < config.native / 2)
     centre = np.where(on_centre[:, None], objects.centre[index], centre)
-    zoom = log_uniform(rng, *config.native_zoom, batch)
-    side = np.where(native, NATIVE_SIDE * zoom * objects.native_scale[index], side)
+    side = np.where(native, NATIVE_SIDE * objects.native_scale[index], side)
 
     scene = (kind >= config.native) & (kind < config.native + config.scene)
     photograph = objects.image_size[objects.image_index[index]]
