@@ -6,6 +6,7 @@ python benchmarks/prompt_steps.py --data ../shared/data/coco-val --json steps.js
 from __future__ import annotations
 
 import argparse
+from copy import copy
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -13,7 +14,6 @@ import numpy as np
 from tqdm import tqdm
 
 from picosam2 import Predictor, PredictorConfig
-from picosam2.predictor.boxes import BoxConfig
 from picosam2.data.source import open_source
 from picosam2.evaluation.metrics import summarise
 from picosam2.evaluation.protocols import Case, jittered_box
@@ -23,6 +23,7 @@ from picosam2.output import write_json
 from picosam2.prompt import Crop, cut, paste_mask
 from picosam2.record import git_commit
 from picosam2.predictor.scores import OWN_SCORES
+from picosam2.runtime import Runtime
 from picosam2.table import Table
 from picosam2.weights import BUNDLED, DEFAULT_MODEL
 
@@ -40,12 +41,6 @@ CLICK_STEPS = {
         None,
     ),
 }
-DEFAULT = BoxConfig()
-BOX_STEPS = {
-    "the network's mask": replace(DEFAULT, slope=0.0, shifts=(0.0,)),
-    "+ logits lowered outside the box": replace(DEFAULT, shifts=(0.0,)),
-    "+ and shifted to fill it (the default)": DEFAULT,
-}
 JITTERS = (0.0, 0.05, 0.1, 0.2, 0.3)
 
 
@@ -61,13 +56,12 @@ def main() -> None:
         name: Predictor(base.runtime, config, scores)
         for name, (config, scores) in CLICK_STEPS.items()
     }
-    box_predictors = {
-        name: Predictor(base.runtime, replace(FULL, box=config))
-        for name, config in BOX_STEPS.items()
-    }
+    box_predictors = box_steps(base.runtime)
     clicks: dict[str, list[float]] = {name: [] for name in ("one native crop", *CLICK_STEPS)}
     passes = dict.fromkeys(clicks, 0)
-    boxed: dict[tuple[str, float], list[float]] = {(n, j): [] for n in BOX_STEPS for j in JITTERS}
+    boxed: dict[tuple[str, float], list[float]] = {
+        (n, j): [] for n in box_predictors for j in JITTERS
+    }
     areas = []
     for photograph, group in tqdm(choose_objects(open_source(arguments.data), arguments.limit, 0)):
         image = photograph.load()
@@ -103,7 +97,7 @@ def main() -> None:
     click = Table("Click", heads, rows)
     rows = [
         [name, *(f"{100 * np.mean(boxed[name, jitter]):.1f}" for jitter in JITTERS)]
-        for name in BOX_STEPS
+        for name in box_predictors
     ]
     heads = ["step", *(f"box off by {100 * jitter:g} %" for jitter in JITTERS)]
     box = Table("Box", heads, rows)
@@ -120,6 +114,27 @@ def main() -> None:
         write_json(
             arguments.json, record | {"tables": {"click": asdict(click), "box": asdict(box)}}
         )
+
+
+def box_steps(runtime: Runtime) -> dict[str, Predictor]:
+    """Predictors that take one step more each, by what it is."""
+    fit = FULL.fit(runtime.marks_boxes)
+    plain = replace(fit, slope=0.0, shifts=(0.0,))
+    steps = {"the network's mask": plain}
+    if runtime.marks_boxes:
+        steps = {"the network's mask of the plain crop": plain, "the box drawn on the crop": plain}
+    steps["+ logits lowered outside the box"] = replace(fit, shifts=(0.0,))
+    steps["+ and shifted to fill it (the default)"] = fit
+    predictors = {
+        name: Predictor(runtime, replace(FULL, box=config, marked_box=config))
+        for name, config in steps.items()
+    }
+    if runtime.marks_boxes:
+        blind = copy(runtime)
+        blind.marks_boxes = False
+        first = next(iter(predictors))
+        predictors[first] = Predictor(blind, predictors[first].config)
+    return predictors
 
 
 def click_cells(values: list[float], areas: list[int]) -> list[str]:

@@ -82,7 +82,7 @@ def gather(runtime: Runtime, folder: Source) -> dict[str, tuple[NDArray[Any], ND
                 if (z > 0).any():
                     found["click"].append((click_evidence(z, score), iou))
             inner = in_crop(box, crops[0], len(logits[0]))
-            z = fit_to_box(logits[0], inner, config.box)
+            z = fit_to_box(logits[0], inner, config.fit(runtime.marks_boxes))
             evidence = box_evidence(logits[0], z, float(scores[0]), inner)
             if (z > 0).any():
                 found["box"].append((evidence, mask_iou(paste_mask(z, crops[0], size), truth)))

@@ -27,6 +27,7 @@ from picosam2.export.run import export_model
 from picosam2.files import replacing
 from picosam2.output import write_json
 from picosam2.runtime.engines import open_runtime
+from picosam2.training.run import RECORD_FILE
 from picosam2.weights import (
     CORRECTING_MODEL,
     DEFAULT_MODEL,
@@ -60,7 +61,7 @@ def main() -> None:
     parser.add_argument("--run", type=Path, required=True)
     parser.add_argument("--data", type=Path, required=True)
     arguments = parser.parse_args()
-    run = json.loads((arguments.run / "run.json").read_text())
+    run = json.loads((arguments.run / RECORD_FILE).read_text())
     network = load_weights(arguments.run / "weights.safetensors")
     family, corrects = network.config.family, network.config.takes_prior
     earlier = runs_before(run)
@@ -152,6 +153,11 @@ def runs_before(run: dict[str, Any]) -> list[dict[str, Any]]:
         for count, later in enumerate(runs):
             if later["init_sha256"] == run["init_sha256"]:
                 return runs[:count]
+    # Weights of a run that has not shipped, or of its mean with others: its record lies beside.
+    record = Path(run["init"]).with_name(RECORD_FILE)
+    if Path(run["init"]).is_file() and record.is_file():
+        before = json.loads(record.read_text())
+        return [*runs_before(before), before]
     raise SystemExit("the run did not begin with shipped weights: its history is not known")
 
 

@@ -197,8 +197,8 @@ class Asking:
         self, prompt: Click | Box, crop: Crop, logits: NDArray[np.float32], score: float
     ) -> Reading:
         if isinstance(prompt, Box):
-            model = self.scores["box"]
-            return read_box(crop, logits, score, prompt.corners, self.config.box, model)
+            model, fit = self.scores["box"], self.config.fit(self.runtime.marks_boxes)
+            return read_box(crop, logits, score, prompt.corners, fit, model)
         return read_click(crop, logits, score, self.scores["click"])
 
     def _read_corrections(self, stage: Sequence[Stage]) -> list[list[Reading]]:

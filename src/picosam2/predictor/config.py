@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from picosam2.errors import InputError
-from picosam2.predictor.boxes import BoxConfig
+from picosam2.predictor.boxes import MARKED, BoxConfig
 from picosam2.prompt import BOX_PADDING
 
 
@@ -23,7 +23,8 @@ class PredictorConfig:
         refine_margin: side of the refining crop, as a multiple of the first mask's longer side.
         component: whether only the connected component under the click is kept.
         box_paddings: paddings of the crops that answer a box; a single mask uses the first.
-        box: how masks are fitted to a box.
+        box: how masks are fitted to a box that the network was not shown.
+        marked_box: the same of weights that are shown it; the margin is that of ``box``.
         correction_margins: sides of the crops that answer later clicks, as multiples of the longer
             side of what the mask before and the clicks cover; a single mask uses the first.
         correction_sure: of a mask that is given pixel by pixel, only pixels change whose logits are
@@ -41,9 +42,14 @@ class PredictorConfig:
     component: bool = True
     box_paddings: tuple[float, ...] = (BOX_PADDING, 0.0, 0.3)
     box: BoxConfig = field(default_factory=BoxConfig)
+    marked_box: BoxConfig = MARKED
     correction_margins: tuple[float, ...] = (1.6, 1.2, 2.4)
     correction_sure: float = 3.5
     batch: int = 64
+
+    def fit(self, marks_boxes: bool) -> BoxConfig:
+        """How masks of weights that are shown boxes, or not, are fitted to them."""
+        return replace(self.marked_box, margin=self.box.margin) if marks_boxes else self.box
 
     def __post_init__(self) -> None:
         # A side or margin of 0 makes the smallest crop; a box may be cut down, but not to nothing.

@@ -2,10 +2,14 @@
 import { CONFIG, SHIFTS } from "./config";
 import { CROP_PIXELS, CROP_SIZE, type Corners, type Crop, left, top } from "./prompt";
 
-/** Logits of a mask that ends where the box (in the crop's pixels) does. */
-export function fitToBox(logits: Float32Array, box: Corners): Float32Array {
+/**
+ * Logits of a mask that ends where the box (in the crop's pixels) does.
+ *
+ * @param marked - whether the network was shown the box.
+ */
+export function fitToBox(logits: Float32Array, box: Corners, marked: boolean): Float32Array {
   const [x0, y0, x1, y1] = box;
-  const { slope, deepest, shiftCost } = CONFIG.box;
+  const { slope, deepest, shiftCost } = { ...CONFIG.box, ...(marked && CONFIG.markedBox) };
   const across = beyond(x0, x1);
   const down = beyond(y0, y1);
   const lowered = logits.map((value, cell) => {

@@ -17,6 +17,8 @@ export const CONFIG = {
   correctionSure: 3.5,
   /** How masks are fitted to a box: `BoxConfig`. */
   box: { slope: 80, deepest: 8, shiftCost: 0.03, margin: 0.1 },
+  /** What is different where the network is shown the box: `MARKED`. */
+  markedBox: { slope: 20, shiftCost: 0.05 },
 } as const;
 
 /** What is added to the logits of a box's mask, whichever fills the box best. */

@@ -82,7 +82,7 @@ export class Predictor {
     const answers = await this.networks.first(shown);
     return answers.map(({ logits, score }, i) =>
       "box" in prompt
-        ? readBox(crops[i]!, logits, score, prompt.box, this.scores.box)
+        ? readBox(crops[i]!, logits, score, prompt.box, marksBoxes, this.scores.box)
         : readClick(crops[i]!, logits, score, this.scores.click),
     );
   }

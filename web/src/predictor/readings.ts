@@ -55,10 +55,11 @@ export function readBox(
   logits: Float32Array,
   score: number,
   box: Corners,
+  marked: boolean,
   model: ScoreModel,
 ): Reading {
   const inner = boxInCrop(box, crop);
-  const fit = fitToBox(logits, inner);
+  const fit = fitToBox(logits, inner, marked);
   const sure = some(fit) ? expected(model, boxEvidence(logits, fit, score, inner)) : 0;
   return { crop, logits: fit, score: sure, bounds: boxBounds(box), clicks: [], merge: null };
 }

@@ -148,7 +148,7 @@ def look_in_box(
     crop = cut(image, x, y, side)
     seen, iou_logits = networks.FirstLook(op.Where(marks > 0.5, mark_box(crop, box), crop))
     own, iou = op.Squeeze(seen, [0, 1]), op.Sigmoid(op.Reshape(iou_logits, [1]))
-    logits = fit_to_box(own, box)
+    logits = fit_to_box(own, box, marks)
     return pack(box_score(own, logits, iou, box, weights, bias), x, y, side, logits)
 
 

@@ -16,7 +16,7 @@ from picosam2.integrations.x_anylabeling.geometry import (
     connected,
     extent,
 )
-from picosam2.predictor.boxes import BoxConfig
+from picosam2.predictor.boxes import MARKED, BoxConfig
 from picosam2.predictor.corrections import SURE
 from picosam2.predictor.prior import CLICK_RADIUS
 from picosam2.predictor.scores import CENTRE, STABILITY_OFFSET
@@ -25,6 +25,8 @@ from picosam2.prompt import CROP_SIZE
 BOX = BoxConfig()
 SLOPE, DEEPEST = BOX.slope, BOX.deepest
 SHIFTS, SHIFT_COST = list(BOX.shifts), BOX.shift_cost
+# What is different where the network is shown the box.
+MORE_SLOPE, MORE_COST = MARKED.slope - SLOPE, MARKED.shift_cost - SHIFT_COST
 SHIFT_COUNT = len(SHIFTS)
 LEAST, MOST = 1e-3, 1 - 1e-3
 RADIUS = float(CLICK_RADIUS)
@@ -98,18 +100,19 @@ def beyond(low: FLOAT[1], high: FLOAT[1]) -> FLOAT[96]:
 
 
 @script()
-def fit_to_box(logits: FLOAT[96, 96], box: FLOAT[4]) -> FLOAT[96, 96]:
-    """Logits of a mask that ends where the box does."""
+def fit_to_box(logits: FLOAT[96, 96], box: FLOAT[4], marks: FLOAT[1]) -> FLOAT[96, 96]:
+    """Logits of a mask that ends where the box does; ``marks`` is 1 where it was drawn."""
+    slope, cost = SLOPE + MORE_SLOPE * marks, SHIFT_COST + MORE_COST * marks
     columns = beyond(op.Slice(box, [0], [1]), op.Slice(box, [2], [3]))
     rows = beyond(op.Slice(box, [1], [2]), op.Slice(box, [3], [4]))
     outside = op.Unsqueeze(rows, [1]) + op.Unsqueeze(columns, [0])
-    lowered = logits - op.Min(SLOPE * outside, DEEPEST)
+    lowered = logits - op.Min(slope * outside, DEEPEST)
     shifts = op.Constant(value_floats=SHIFTS)
     # The gain and the shift in one row: onnxscript 0.7 mixes up what a loop hands on.
     best = op.Constant(value_floats=[-10.0, 0.0])
     for number in range(SHIFT_COUNT):
         shift = op.Gather(shifts, op.Reshape(number, [1]), axis=0)
-        gain = overlap(lowered + shift, box) - SHIFT_COST * op.Abs(shift)
+        gain = overlap(lowered + shift, box) - cost * op.Abs(shift)
         found = op.Concat(gain, shift, axis=0)
         best = op.Where(gain > op.Slice(best, [0], [1]), found, best)
     return lowered + op.Slice(best, [1], [2])
