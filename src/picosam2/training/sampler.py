@@ -128,24 +128,19 @@ def draw_prompts(
     boxed = kind >= 1 - config.box
     jitter = rng.uniform(0, config.box_jitter, size=(batch, 1))
     corners = extent + rng.uniform(-1, 1, size=(batch, 4)) * jitter * np.tile(size, 2)
-    marked = boxed & (rng.random(batch) < config.marked)
-    padding = np.where(marked, log_uniform(rng, *config.marked_padding, batch), BOX_PADDING)
     # As the predictor has it, a box smaller than a pixel counts as one.
     box_size = np.maximum(corners[:, 2:] - corners[:, :2], 1.0)
-    box_side = (1 + 2 * padding) * box_size.max(axis=1)
+    box_side = (1 + 2 * BOX_PADDING) * box_size.max(axis=1)
     centre = np.where(boxed[:, None], (corners[:, :2] + corners[:, 2:]) / 2, centre)
     side = np.where(boxed, box_side, side)
-    box = np.where(marked[:, None], box_size / side[:, None], np.inf)
 
     angle = np.deg2rad(rng.uniform(-config.rotation, config.rotation, size=batch))
-    # Of a turned object this would be another box.
-    angle = np.where(marked, 0.0, angle)
     flip = rng.random(batch) < 0.5
     gain = log_uniform(rng, 0.7, 1.4, (batch, 1)) * log_uniform(rng, 0.92, 1.08, (batch, 3))
     # One crop in twenty is grey.
     saturation = log_uniform(rng, 0.6, 1.6, batch) * (rng.random(batch) > 0.05)
     contrast = log_uniform(rng, 0.7, 1.4, batch)
-    # What is pasted is drawn last: without it all else is the same.
+    # What is pasted, and what is drawn on crops, comes last: without it all else is the same.
     pasted = _draw_objects(objects, batch, rng)
     pasted_extent = objects.extent[pasted]
     pasted_size = (pasted_extent[:, 2:] - pasted_extent[:, :2]).max(axis=1)
@@ -154,6 +149,14 @@ def draw_prompts(
     pasted_centre += rng.uniform(-0.5, 0.5, size=(batch, 2)) * pasted_side[:, None]
     pasted = np.where(rng.random(batch) < config.paste, pasted, -1)
     colours = (gain, saturation, contrast)
+    box = np.full((batch, 2), np.inf)
+    if config.marked:
+        marked = boxed & (rng.random(batch) < config.marked)
+        padding = log_uniform(rng, *config.marked_padding, batch)
+        side = np.where(marked, (1 + 2 * padding) * box_size.max(axis=1), side)
+        box[marked] = (box_size / side[:, None])[marked]
+        # Of a turned object this would be another box.
+        angle = np.where(marked, 0.0, angle)
     pasted_crop = (pasted, pasted_centre, pasted_side)
     return Prompts(index, centre, side, angle, flip, *colours, *pasted_crop, box)
 
