@@ -120,21 +120,20 @@ def box_steps(runtime: Runtime) -> dict[str, Predictor]:
     """Predictors that take one step more each, by what it is."""
     fit = FULL.fit(runtime.marks_boxes)
     plain = replace(fit, slope=0.0, shifts=(0.0,))
-    steps = {"the network's mask": plain}
-    if runtime.marks_boxes:
-        steps = {"the network's mask of the plain crop": plain, "the box drawn on the crop": plain}
-    steps["+ logits lowered outside the box"] = replace(fit, shifts=(0.0,))
-    steps["+ and shifted to fill it (the default)"] = fit
-    predictors = {
-        name: Predictor(runtime, replace(FULL, box=config, marked_box=config))
-        for name, config in steps.items()
-    }
+    steps = {"the network's mask": (runtime, plain)}
     if runtime.marks_boxes:
         blind = copy(runtime)
         blind.marks_boxes = False
-        first = next(iter(predictors))
-        predictors[first] = Predictor(blind, predictors[first].config)
-    return predictors
+        steps = {
+            "the network's mask of the plain crop": (blind, plain),
+            "the box drawn on the crop": (runtime, plain),
+        }
+    steps["+ logits lowered outside the box"] = runtime, replace(fit, shifts=(0.0,))
+    steps["+ and shifted to fill it (the default)"] = runtime, fit
+    return {
+        name: Predictor(asked, replace(FULL, box=config, marked_box=config))
+        for name, (asked, config) in steps.items()
+    }
 
 
 def click_cells(values: list[float], areas: list[int]) -> list[str]:

@@ -13,12 +13,11 @@ from picosam2.data.schema import Annotation
 from picosam2.data.source import Source, leave_out_damaged
 from picosam2.errors import InputError
 from picosam2.export.artefact import Samples
-from picosam2.marks import mark_box
 from picosam2.masks import most_interior_pixel, next_click
-from picosam2.predictor.boxes import in_crop
+from picosam2.predictor.looks import show
 from picosam2.predictor.prior import make_prior
-from picosam2.predictor.prompts import Box
-from picosam2.prompt import CROP_SIZE, Crop, box_crop, cut, look_up
+from picosam2.predictor.prompts import Box, Click
+from picosam2.prompt import CROP_SIZE, Crop, box_crop, look_up
 
 # Of the masks that a correcting network is calibrated on.
 MOST_DAMAGE = 0.4
@@ -61,9 +60,8 @@ def calibration_samples(
         if prior:
             crop = box_crop(box.corners, rng.uniform(0.05, 1.0))
             priors.append(_draw_prior(photograph.mask(annotation), crop, rng))
-        pixels = cut(photograph.load(), crop)
-        marked = marks_boxes and rank % 3 == 1
-        crops.append(mark_box(pixels, in_crop(box.corners, crop, CROP_SIZE)) if marked else pixels)
+        prompt = box if rank % 3 == 1 else Click(crop.x, crop.y)
+        crops.append(show(photograph.load(), prompt, crop, marks_boxes))
     return Samples(np.stack(crops), np.stack(priors) if prior else None)
 
 

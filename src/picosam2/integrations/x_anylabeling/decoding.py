@@ -67,10 +67,17 @@ def side_of(image: FLOAT[3, "S", "S"]) -> FLOAT[1]:
 
 
 @script()
-def first_look(image: FLOAT[3, "S", "S"], x: FLOAT[1], y: FLOAT[1], side: FLOAT[1]):
+def look_at(crop: FLOAT[1, 3, 96, 96]):
     """Logits 96×96 of a crop, and the network's predicted IoU, 1."""
-    logits, iou = networks.FirstLook(cut(image, x, y, side))
+    logits, iou = networks.FirstLook(crop)
     return op.Squeeze(logits, [0, 1]), op.Sigmoid(op.Reshape(iou, [1]))
+
+
+@script()
+def first_look(image: FLOAT[3, "S", "S"], x: FLOAT[1], y: FLOAT[1], side: FLOAT[1]):
+    """As :func:`look_at`, of a place in the photograph."""
+    logits, iou = look_at(cut(image, x, y, side))
+    return logits, iou
 
 
 @script()
@@ -146,8 +153,7 @@ def look_in_box(
     scale = SIZE / side
     box = op.Concat(HALF - lengths / 2.0 * scale, HALF + lengths / 2.0 * scale, axis=0)
     crop = cut(image, x, y, side)
-    seen, iou_logits = networks.FirstLook(op.Where(marks > 0.5, mark_box(crop, box), crop))
-    own, iou = op.Squeeze(seen, [0, 1]), op.Sigmoid(op.Reshape(iou_logits, [1]))
+    own, iou = look_at(op.Where(marks > 0.5, mark_box(crop, box), crop))
     logits = fit_to_box(own, box, marks)
     return pack(box_score(own, logits, iou, box, weights, bias), x, y, side, logits)
 
