@@ -92,7 +92,7 @@ def test_a_run_begins_from_the_packages_weights_by_name():
     shipped = load_weights(weights_path("paper")).state_dict()
     for name, value in start.network(PaperConfig()).state_dict().items():
         assert torch.equal(shipped[name], value)
-    with pytest.raises(InputError, match="--init nothing: no such file; or random, imagenet"):
+    with pytest.raises(InputError, match="no weights nothing: give a file, random, imagenet"):
         Start("nothing").network(SmallConfig())
 
 

@@ -40,9 +40,10 @@ from picosam2.training.muon import ITERATIONS, A, B, C, Muon, orthogonalise
 from picosam2.training.objects import load_objects
 from picosam2.training.optimizers import make_optimizers
 from picosam2.training.processes import launch
+from picosam2.training.retention import Retention, retain
 from picosam2.training.run import parse_data
 from picosam2.training.sampler import Prompts, SamplerConfig, draw_prompts
-from picosam2.training.start import first_look
+from picosam2.training.start import Start, first_look
 from picosam2.training.world import World
 
 SMALL = TrainConfig(
@@ -251,6 +252,58 @@ def test_the_soft_loss_is_smallest_between_mask_and_teacher(share, inside, outsi
     loss.backward()
     assert (logits.grad > 0).all()
     assert bce(best, soft_target(batch)).item() < loss.item()
+
+
+def test_what_earlier_networks_say_is_half_of_the_target_where_no_box_is_drawn(objects, tmp_path):
+    prompts = draw_prompts(objects, 16, np.random.default_rng(0), SamplerConfig(box=0.5))
+    marked = np.isfinite(prompts.box).all(axis=1)
+    assert marked.any()
+    assert not marked.all()
+    batch = make_batch(objects, prompts, 96, SmallConfig())
+    retention = Retention(("small",))
+    networks = retention.networks(SmallConfig(), torch.device("cpu"))
+    with_retention = retain(networks, batch, prompts)
+    target, plain = soft_target(with_retention), soft_target(batch)
+    assert torch.equal(target[marked], plain[marked])
+    with torch.no_grad():
+        answers = networks[0](batch.images)[0].sigmoid()
+    halves = (plain + answers) / 2
+    assert (target[~marked] - halves[~marked]).abs().max() < 1e-3
+    assert retain([], batch, prompts) is batch
+    config = dataclasses.replace(SMALL, samples=16, loss="soft", model=SmallConfig())
+    config = dataclasses.replace(config, sizes=((96, 1.0),))
+    kept, free = tmp_path / "kept", tmp_path / "free"
+    train(World(), objects, config, RunOptions(kept, Start("small"), retention))
+    train(World(), objects, config, RunOptions(free, Start("small")))
+    assert loss_of(kept) != loss_of(free)
+
+
+def loss_of(out) -> str:
+    """The last loss in a run's log."""
+    with (out / "log.csv").open(newline="") as file:
+        return list(csv.DictReader(file))[-1]["loss"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--retain", "small"], "--retain needs --loss soft, not supervised"),
+        (["--retain", "paper", "--loss", "soft"], "--retain paper is a paper network, not small"),
+        (["--retain", "imagenet", "--loss", "soft"], "--retain imagenet: needs trained weights"),
+        (["--retain", "none", "--loss", "soft"], "no weights none: give a file"),
+        (
+            ["--retain", "small", "--loss", "soft", "--family", "correcting"],
+            "--retain small: needs trained weights, and not correcting ones",
+        ),
+    ],
+)
+def test_what_cannot_be_retained_is_refused(arguments, message, tmp_path):
+    out = tmp_path / "run"
+    command = ["train", "--data", str(EXAMPLES), "--out", str(out), "--init", "small"]
+    result = CliRunner().invoke(main, [*command, *arguments])
+    assert result.exit_code == 2
+    assert message in result.output
+    assert not out.exists()
 
 
 def test_the_iou_counts_what_lies_outside_the_crop():

@@ -72,6 +72,13 @@ if TYPE_CHECKING:
     type=click.Choice(["small", "paper", "correcting"]),
     help="The network.  [default: what --init is; else small]",
 )
+@click.option(
+    "--retain",
+    multiple=True,
+    metavar="WEIGHTS",
+    help="Weights, as for --init, whose answers are half of the target of crops without a drawn "
+    "box, with --loss soft. Repeat: their mean.",
+)
 @click.option("--val", type=PATH, help="Folder to validate on now and then.")
 @click.option("--processes", type=POSITIVE, help="Worker processes.  [default: one a core or GPU]")
 @exif_option
@@ -89,6 +96,7 @@ def train(
     seed: int,
     init: str,
     family: str | None,
+    retain: tuple[str, ...],
     val: Path | None,
     processes: int | None,
     exif: Exif,
@@ -102,6 +110,7 @@ def train(
     """
     from picosam2.model import FAMILIES
     from picosam2.training.config import TrainConfig, parse_prompts, parse_sizes
+    from picosam2.training.retention import Retention
     from picosam2.training.run import run_training
     from picosam2.training.start import Start
     from picosam2.weights import DEFAULT_MODEL
@@ -118,4 +127,5 @@ def train(
         model=FAMILIES[family or DEFAULT_MODEL].config(),
     )
     with leaving_out(strict) as problems:
-        run_training(data, out, config, Start(init, family), val, processes, problems, exif)
+        start, retention = Start(init, family), Retention(retain)
+        run_training(data, out, config, start, val, processes, problems, exif, retention)

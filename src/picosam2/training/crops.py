@@ -34,6 +34,8 @@ class Batch:
             where there is no teacher, 1 where there is nothing else.
         prior: B×2×S×S float32 in −1..1, the mask before and the clicks, for a correcting network;
             else None.
+        retained: R×1×S×S float32 in 0..1, what earlier networks say (``training.retention``), and
+            R int64, of which rows; else None.
     """
 
     images: Tensor
@@ -42,6 +44,7 @@ class Batch:
     teacher: Tensor
     teacher_share: Tensor
     prior: Tensor | None = None
+    retained: tuple[Tensor, Tensor] | None = None
 
 
 def cut_crops(

@@ -6,7 +6,7 @@ import contextlib
 import math
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -29,6 +29,7 @@ from picosam2.training.losses import LOSSES, iou_loss, whole_object_iou
 from picosam2.training.objects import TrainingObjects
 from picosam2.training.optimizers import make_optimizers
 from picosam2.training.priors import Rows, open_rows
+from picosam2.training.retention import Retention, retain
 from picosam2.training.sampler import Prompts, draw_prompts
 from picosam2.training.start import Start, first_look
 from picosam2.training.state import STATE_FILE, load_state, save_state
@@ -50,6 +51,7 @@ class RunOptions:
     Args:
         out: folder of the run; all processes need it.
         start: where the first weights come from.
+        retention: the networks whose answers are kept.
         log_every: steps between two rows of the log, and what they are the means of.
         save_every: steps between two saved states; a multiple of ``log_every``, so that the rows
             after a stop are as without one. On slow machines every row of the log has one.
@@ -58,6 +60,7 @@ class RunOptions:
 
     out: Path
     start: Start = field(default_factory=Start)
+    retention: Retention = field(default_factory=Retention)
     log_every: int = 50
     save_every: int = 100
     validate_every: int = 2000
@@ -136,6 +139,7 @@ def draw_batch(
     config: TrainConfig,
     step: int,
     players: Players | None = None,
+    retained: Sequence[PicoSAM2] = (),
 ) -> Batch:
     """This process's part of a step's batch.
 
@@ -149,6 +153,7 @@ def draw_batch(
         config: of the run.
         step: which.
         players: where a correcting network is trained.
+        retained: networks whose answers are kept.
     """
     size = config.size_at(step)
     draw = draw_beginnings if players else draw_prompts
@@ -160,7 +165,9 @@ def draw_batch(
         drawn = draw(objects, config.batch, rng, config.sampler)
         drawn = drawn.part(world.rank, world.size)
     if isinstance(drawn, Prompts):
-        return make_batch(objects, drawn, size, config.model)
+        batch = make_batch(objects, drawn, size, config.model)
+        with autocast(world.device):
+            return retain(retained, batch, drawn)
     assert players is not None
     with autocast(world.device):
         return play(players, objects, drawn, draw_rounds(rng), size, config.model)
@@ -206,6 +213,7 @@ def _train(
     network.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     objects.to(device)
     players = Players(network, first_look(device), rows) if config.model.takes_prior else None
+    retained = options.retention.networks(config.model, device)
     average = AveragedModel(network, multi_avg_fn=ema_update(config.ema_decay), use_buffers=True)
     optimizers = make_optimizers(network, config)
     step = load_state(state_file, network, average, optimizers) if resume else 0
@@ -244,7 +252,7 @@ def _train(
         lr = learning_rate(config, step)
         for group in (group for optimizer in optimizers for group in optimizer.param_groups):
             group["lr"] = lr * group["rate"]
-        batch = draw_batch(world, objects, config, step, players)
+        batch = draw_batch(world, objects, config, step, players, retained)
         loss, figures = compute_loss(parallel, batch, config, device)
         network.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from picosam2.training.crops import Batch
 
 PIXELS = (1, 2, 3)
+RETAINED_SHARE = 0.5
 
 
 def bce(logits: Tensor, target: Tensor) -> Tensor:
@@ -83,9 +84,16 @@ def soft(logits: Tensor, batch: Batch) -> Tensor:
 
 
 def soft_target(batch: Batch) -> Tensor:
-    """Between the mask and the teacher's sigmoids: B×1×S×S float32 in 0..1; see ``soft``."""
+    """Between the mask and the teacher's sigmoids: B×1×S×S float32 in 0..1; see ``soft``.
+
+    Where earlier networks were asked too, half of it is what they say.
+    """
     share = torch.where(batch.teacher_share < 1, batch.teacher_share / 2, 1.0)
-    return torch.lerp(batch.masks, batch.teacher.sigmoid(), share[:, None, None, None])
+    target = torch.lerp(batch.masks, batch.teacher.sigmoid(), share[:, None, None, None])
+    if batch.retained is None:
+        return target
+    retained, asked = batch.retained
+    return target.index_copy(0, asked, torch.lerp(target[asked], retained, RETAINED_SHARE))
 
 
 LOSSES: dict[str, Callable[[Tensor, Batch], Tensor]] = {

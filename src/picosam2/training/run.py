@@ -19,6 +19,7 @@ from picosam2.training.loop import RunOptions, train
 from picosam2.training.losses import LOSSES
 from picosam2.training.objects import load_objects
 from picosam2.training.processes import default_processes, launch
+from picosam2.training.retention import Retention
 from picosam2.training.start import Start
 from picosam2.training.state import STATE_FILE
 from picosam2.training.validation import Validator
@@ -36,6 +37,7 @@ def run_training(
     processes: int | None,
     problems: Problems | None = None,
     exif: Exif = "auto",
+    retention: Retention | None = None,
 ) -> None:
     """Train, or go on with the run in ``out``.
 
@@ -49,6 +51,7 @@ def run_training(
             started them, and each opens its own part of the data.
         problems: where to note what is left out of the data; ``left-out.jsonl`` in ``out`` has it.
         exif: ``ignore`` takes every photograph as it is stored.
+        retention: the networks whose answers are kept.
 
     Raises:
         InputError: bad options or data, or ``out`` holds a run of other data or with another
@@ -58,6 +61,8 @@ def run_training(
         raise InputError(f"--lr must be above 0 and at most 1, not {config.lr}")
     if config.loss not in LOSSES:
         raise InputError(f"unknown --loss {config.loss}: choose from {', '.join(LOSSES)}")
+    if retention and retention.inits and config.loss != "soft":
+        raise InputError(f"--retain needs --loss soft, not {config.loss}")
     torchrun = torchrun_world()
     if torchrun and processes:
         raise InputError("torchrun sets the number of processes: leave out --processes")
@@ -69,10 +74,13 @@ def run_training(
     problems = Problems() if problems is None else problems
     folders, shares = parse_data(data, world, problems, exif)
     config = replace(config, model=start.config(config.model))
+    retention = retention or Retention()
+    retention.networks(config.model, world.device)
     run = {
         "config": config.to_dict(),
         "init": start.init,
         "init_sha256": start.digest,
+        "retained_sha256": retention.digests,
         "data": data_record(folders, shares, world.gather),
     }
     earlier = _earlier_starts(out, run) if (out / STATE_FILE).is_file() else []
@@ -98,7 +106,7 @@ def run_training(
         problems.say()
         problems.write(out)
         write_json(out / RECORD_FILE, {**run, "starts": [*earlier, this]})
-    options = RunOptions(out, start)
+    options = RunOptions(out, start, retention)
     if torchrun:
         train(world, objects, config, options, validator)
         world.leave()

@@ -52,7 +52,7 @@ class Start:
         path = weights_path(self.init) if named else Path(self.init)
         if not path.is_file():
             raise InputError(
-                f"--init {self.init}: no such file; or random, imagenet, "
+                f"no weights {self.init}: give a file, random, imagenet, "
                 f"{', '.join((*FAMILIES, CORRECTING_MODEL))}"
             )
         return path
