@@ -28,8 +28,11 @@ from picosam2.errors import InputError
 from picosam2.evaluation.run import choose_objects
 from picosam2.examples import EXAMPLES
 from picosam2.export import environment
+from picosam2.export.artefact import Samples
 from picosam2.export.costs import network_costs
 from picosam2.export.environment import run_tool
+from picosam2.export.onnx import write_onnx
+from picosam2.export.onnx_int8 import quantise, upsample_by_gather
 from picosam2.export.run import export_model
 from picosam2.export.sidecar import golden_samples
 from picosam2.graph_memory import peak_memory
@@ -84,6 +87,16 @@ def test_onnx_answers_as_pytorch(exported, crops):
     onnx_logits, onnx_iou = OnnxRuntime(exported["onnx"])(crops)
     assert np.abs(logits - onnx_logits).max() < 1e-2
     assert np.abs(iou - onnx_iou).max() < 1e-3
+
+
+def test_quantisation_has_nothing_to_warn_of(crops, tmp_path, capfd, caplog):
+    fp32, int8 = tmp_path / "fp32.onnx", tmp_path / "int8.onnx"
+    write_onnx(weights_path(DEFAULT_MODEL), fp32)
+    onnx.save(upsample_by_gather(onnx.load(fp32)), fp32)
+    capfd.readouterr()
+    quantise(fp32, int8, Samples(crops[:2]))
+    assert capfd.readouterr().err == ""
+    assert not caplog.records
 
 
 def test_int8_masks_are_close_to_fp32s(exported, crops):

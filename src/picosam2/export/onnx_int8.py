@@ -15,6 +15,7 @@ from onnxruntime.quantization import (
     QuantType,
     quantize_static,
 )
+from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from picosam2.export.artefact import Artefact, Job, Samples, nchw_tensors
 from picosam2.export.onnx import write_onnx
@@ -42,10 +43,12 @@ def quantise(fp32: Path, out: Path, samples: Samples) -> None:
     """Write fp32 ONNX as QDQ in INT8.
 
     Args:
-        fp32: an ``.onnx`` file.
+        fp32: an ``.onnx`` file; the shapes of its tensors are added to it.
         out: the file to write.
         samples: which set the ranges of the activations.
     """
+    # What the quantiser asks for, in warnings.
+    quant_pre_process(fp32, fp32, skip_optimization=True, skip_symbolic_shape=True)
     quantize_static(
         fp32,
         out,
@@ -94,6 +97,9 @@ def upsample_by_gather(model: onnx.ModelProto) -> onnx.ModelProto:
             helper.make_node("Gather", [f"{name}_rows", index], [f"{name}_pixels"], axis=2),
             helper.make_node("Transpose", [f"{name}_pixels"], [name], perm=[0, 3, 1, 2]),
         ]
+    # The scales of what was replaced.
+    used = {name for node in nodes for name in node.input}
+    nodes = [node for node in nodes if node.op_type != "Constant" or node.output[0] in used]
     del model.graph.node[:]
     model.graph.node.extend(nodes)
     model.graph.initializer.extend(added.values())
