@@ -39,13 +39,22 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def square():
+    return squeezed("astronaut.jpg")
+
+
+def squeezed(name):
     """A photograph as X-AnyLabeling squeezes it, SIDE×SIDE×3 uint8."""
-    photograph = Image.open(EXAMPLES / "images" / "astronaut.jpg").convert("RGB")
+    photograph = Image.open(EXAMPLES / "images" / name).convert("RGB")
     return np.asarray(photograph.resize((SIDE, SIDE), Image.Resampling.BILINEAR))
 
 
 @pytest.fixture(scope="module")
 def features(folder, square):
+    return encoded(folder, square)
+
+
+def encoded(folder, square):
+    """What the encoder gives the decoder."""
     normalised = ((square / 255 - MEAN) / STD).astype(np.float32)
     image = np.moveaxis(normalised, 2, 0)[None]
     return open_session(folder / ENCODER, threads=1).run(None, {"image": image})
@@ -53,6 +62,10 @@ def features(folder, square):
 
 @pytest.fixture(scope="module")
 def decode(folder, features):
+    return decoder(folder, features)
+
+
+def decoder(folder, features):
     """Answers prompts as X-AnyLabeling asks: inputs by their order."""
     session = open_session(folder / DECODER, threads=1)
     names = [value.name for value in session.get_inputs()]
@@ -87,6 +100,19 @@ def test_masks_and_scores_are_the_predictors(prompt, decode, square):
     predictor.set_image(square)
     expected, (score,), _ = predictor.predict(**given, multimask_output=False)
     # The graph's mask has half of the photograph's resolution.
+    shrunk = expected[0].reshape(MASK_SIDE, 2, MASK_SIDE, 2).mean((1, 3)) > 0.5
+    assert mask_iou(masks[0, 0] > 0, shrunk) > 0.95
+    assert scores[0, 0] == pytest.approx(score, abs=0.02)
+
+
+def test_a_face_that_fills_the_photograph_is_looked_at_from_farther_away(folder):
+    square = squeezed("chelsea.jpg")
+    click = [522.0, 546.0]
+    masks, scores = decoder(folder, encoded(folder, square))([[click]], [[1]])
+    predictor = Predictor.from_pretrained(threads=1)
+    predictor.set_image(square)
+    expected, (score,), _ = predictor.predict([click], [1], multimask_output=False)
+    assert expected.mean() > 0.4
     shrunk = expected[0].reshape(MASK_SIDE, 2, MASK_SIDE, 2).mean((1, 3)) > 0.5
     assert mask_iou(masks[0, 0] > 0, shrunk) > 0.95
     assert scores[0, 0] == pytest.approx(score, abs=0.02)

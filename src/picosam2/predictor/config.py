@@ -21,6 +21,7 @@ class PredictorConfig:
         refine: when the click's best mask is looked at again in a crop fitted to it: where its
             crop cut it off (``"cut"``: pays for large objects), ``"always"`` or ``"never"``.
         refine_margin: side of the refining crop, as a multiple of the first mask's longer side.
+        widening: the same where the first crops were all object.
         component: whether only the connected component under the click is kept.
         box_paddings: paddings of the crops that answer a box; a single mask uses the first.
         box: how masks are fitted to a box that the network was not shown.
@@ -39,6 +40,7 @@ class PredictorConfig:
     min_side: float = 24.0
     refine: Literal["never", "cut", "always"] = "cut"
     refine_margin: float = 1.6
+    widening: float = 2.5
     component: bool = True
     box_paddings: tuple[float, ...] = (BOX_PADDING, 0.0, 0.3)
     box: BoxConfig = field(default_factory=BoxConfig)
@@ -58,6 +60,11 @@ class PredictorConfig:
             values = getattr(self, name)
             if not values or not all(bound <= value < math.inf for value in values):
                 raise InputError(f"{name} must be numbers of at least {bound:g}, not {values!r}")
-        for name, bound in {"min_side": 0.0, "refine_margin": 0.0, "batch": 0.5}.items():
+        for name, bound in {
+            "min_side": 0.0,
+            "refine_margin": 0.0,
+            "widening": 0.0,
+            "batch": 0.5,
+        }.items():
             if not bound < getattr(self, name) < math.inf:
                 raise InputError(f"{name} must be above 0, not {getattr(self, name)!r}")

@@ -53,9 +53,8 @@ def choose(
     if isinstance(prompt, Box):
         first, *others = readings
         return different([first, *by_score(others)], count)
-    ranked = by_score(readings)
-    # A crop that is all object shows a piece of it and no shape.
-    ranked = [reading for reading in ranked if has_outline(reading)] or ranked
+    # A crop that is all object shows a piece of it and no shape: where all are, the widest counts.
+    ranked = [reading for reading in by_score(readings) if has_outline(reading)] or readings[::-1]
     # One look at the masks is enough where only the best is asked for.
     ranked = ranked if count > 1 else ranked[:1]
     return different([one_component(prompt, reading, config) for reading in ranked], count)
@@ -85,7 +84,11 @@ def second_crops(
     if isinstance(prompt, Box) or config.refine == "never":
         return [None] * len(readings)
     return [
-        fitted(reading, config.refine_margin, config.min_side)
+        fitted(
+            reading,
+            config.refine_margin if has_outline(reading) else config.widening,
+            config.min_side,
+        )
         if config.refine == "always" or is_cut(reading)
         else None
         for reading in readings

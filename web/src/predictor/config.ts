@@ -6,6 +6,8 @@ export const CONFIG = {
   minSide: 24,
   /** Side of the refining crop, as a multiple of the first mask's longer side. */
   refineMargin: 1.6,
+  /** The same where the first crops were all object. */
+  widening: 2.5,
   /** Paddings of the crops that answer a box; a single mask uses the first. */
   boxPaddings: [0.1, 0, 0.3],
   /**

@@ -44,10 +44,9 @@ export function choose(prompt: First, readings: readonly Reading[], count: numbe
     const [first, ...others] = readings;
     return different(first ? [first, ...byScore(others)] : [], count);
   }
-  const all = byScore(readings);
-  // A crop that is all object shows a piece of it and no shape.
-  const shaped = all.filter(hasOutline);
-  const ranked = shaped.length ? shaped : all;
+  // A crop that is all object shows a piece of it and no shape: where all are, the widest counts.
+  const shaped = byScore(readings).filter(hasOutline);
+  const ranked = shaped.length ? shaped : [...readings].reverse();
   const wanted = count > 1 ? ranked : ranked.slice(0, 1);
   return different(
     wanted.map((reading) => oneComponent(prompt, reading)),
@@ -58,7 +57,8 @@ export function choose(prompt: First, readings: readonly Reading[], count: numbe
 /** The crop of a second look at a reading; null where there is none. */
 export function secondCrop(prompt: First, reading: Reading): Crop | null {
   if ("box" in prompt || !isCut(reading)) return null;
-  return fitted(reading, CONFIG.refineMargin, CONFIG.minSide);
+  const margin = hasOutline(reading) ? CONFIG.refineMargin : CONFIG.widening;
+  return fitted(reading, margin, CONFIG.minSide);
 }
 
 /** A click's reading without what is not connected to the object under it. */

@@ -36,6 +36,9 @@ networks = Opset(NETWORKS, 1)
 CONFIG = PredictorConfig()
 SIDES, SIDE_COUNT = list(CONFIG.click_sides), len(CONFIG.click_sides)
 REFINE_MARGIN, BEYOND = CONFIG.refine_margin, CONFIG.box.margin
+WIDENING = CONFIG.widening
+# Pixels that no photograph's side has.
+FAR = 1e9
 PADDED = 1 + 2 * CONFIG.box_paddings[0]
 MARGIN = CONFIG.correction_margins[0]
 # Of a crop where nothing says how large the object is.
@@ -93,18 +96,19 @@ def look_at_click(
         score = click_score(seen, iou, weights, bias)
         # A crop that is all object shows a piece of it and no shape: any other counts more.
         has_outline = op.ReduceMin(border(seen), keepdims=0) < 0.5
-        found = pack(op.Where(has_outline, score + 1.0, score), x, y, wanted, seen)
+        found = pack(op.Where(has_outline, score + 1.0, wanted / FAR), x, y, wanted, seen)
         better = op.Slice(found, [0], [1]) > op.Slice(kept, [0], [1])
         kept = op.Where(better, found, kept)
     rank, _x, _y, side, whole = unpack(kept)
     middle = op.Constant(value_floats=CENTRE)
     logits = keep_component(whole, middle, middle)
-    best = pack(op.Where(rank >= 1.0, rank - 1.0, rank), x, y, side, logits)
+    best = pack(rank - 1.0, x, y, side, logits)
     x0, y0, x1, y1 = extent(logits)
     scale = side / SIZE
     new_x = x - side / 2.0 + (x0 + x1) / 2.0 * scale
     new_y = y - side / 2.0 + (y0 + y1) / 2.0 * scale
-    new_side = REFINE_MARGIN * op.Max(x1 - x0, y1 - y0) * scale
+    margin = op.Where(rank >= 1.0, REFINE_MARGIN, WIDENING)
+    new_side = margin * op.Max(x1 - x0, y1 - y0) * scale
     shift = op.Max(op.Abs(new_x - x), op.Abs(new_y - y))
     is_fitted = op.And(op.Abs(new_side / side - 1.0) < 0.1, shift < 0.05 * new_side)
     is_cut = any_of(op.Unsqueeze(border(logits), [0]))
