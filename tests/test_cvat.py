@@ -22,9 +22,9 @@ from picosam2.integrations import cvat_clicks, cvat_everything, cvat_nuclio  # n
 
 
 @pytest.fixture(scope="module")
-def small(cat) -> Image.Image:
+def small() -> Image.Image:
     """A photograph of few crops."""
-    return Image.fromarray(cat).resize((48, 32))
+    return Image.open(EXAMPLES / "images" / "astronaut.jpg").resize((48, 32))
 
 
 def mask_of(points: list[float], image: Image.Image) -> np.ndarray:

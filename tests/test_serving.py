@@ -114,7 +114,7 @@ def mask_file(tmp_path_factory) -> Path:
 def small(tmp_path_factory) -> Path:
     """A photograph of few crops."""
     path = tmp_path_factory.mktemp("small") / "small.png"
-    with Image.open(CAT) as image:
+    with Image.open(EXAMPLES / "images" / "astronaut.jpg") as image:
         image.resize((48, 32)).save(path)
     return path
 
