@@ -21,7 +21,7 @@ class Retention:
     """Learning without forgetting (Li and Hoiem 2016, arXiv 1606.09282), of several networks.
 
     Half of the target of the crops on which no box is drawn is the mean of what these networks say:
-    the networks that ship next learn to read drawn boxes without losing what was right in clicks.
+    a run that teaches drawn boxes is to keep what earlier ones knew of clicks.
 
     Args:
         inits: a safetensors file or a name of the package's weights each.
