@@ -516,3 +516,9 @@ def test_a_correcting_network_runs_on_openvino(tmp_path):
     fp32 = TorchRuntime.from_file(weights_path(CORRECTING_MODEL))
     samples = golden_samples(True)
     assert np.abs(corrector(*samples.inputs)[0] - fp32(*samples.inputs)[0]).max() < 0.1
+
+
+def test_openvino_adds_bytes_as_onnx_runtime_does():
+    """Both overflow without VNNI, and neither with it, however floats are rounded elsewhere."""
+    openvino = pytest.importorskip("picosam2.runtime.openvino", exc_type=ImportError)
+    assert openvino.sums_of_bytes_are_exact() == session.sums_of_bytes_are_exact()
