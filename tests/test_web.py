@@ -1,5 +1,6 @@
 """The page's server: what it serves, whom it refuses, and what it writes."""
 
+import contextlib
 import http.client
 import json
 import os
@@ -66,7 +67,9 @@ def server(built, photographs):
 def ask(server, path, method="GET", body=None, **headers):
     connection = http.client.HTTPConnection(*server.server_address, timeout=10)
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    connection.request(method, path, body, named)
+    # A request may be refused before its body is sent: the answer is there all the same.
+    with contextlib.suppress(BrokenPipeError):
+        connection.request(method, path, body, named)
     answer = connection.getresponse()
     content = answer.read()
     connection.close()
