@@ -172,14 +172,14 @@ def play(
             frames = _move(objects, beginnings, moved, generators, size, model)
             images[torch.from_numpy(moved)] = frames.images
         shown = torch.from_numpy(prior).to(images)
-        answers = (_answer(players.network, images, shown) > 0)[:, 0].cpu().numpy()
+        answers = (answer(players.network, images, shown) > 0)[:, 0].cpu().numpy()
         change(np.arange(len(prior)), take_answer, truth, answers, beginnings.kind != MOVED)
     change(moved, end_video, truth[moved])
     return replace(batch, prior=torch.from_numpy(prior).to(batch.images))
 
 
 @torch.no_grad()
-def _answer(network: PicoSAM2, images: Tensor, prior: Tensor | None = None) -> Tensor:
+def answer(network: PicoSAM2, images: Tensor, prior: Tensor | None = None) -> Tensor:
     """Mask logits, B×1×S×S, by the statistics of use."""
     training = network.training
     network.eval()
@@ -212,7 +212,7 @@ def _look(
     prompts = beginnings.prompts.rows(rows)
     looks = replace(prompts, centre=beginnings.click[rows], side=beginnings.first_side[rows])
     images = make_batch(objects, looks, size, model).images
-    return _answer(first_look, images)[:, 0].cpu().numpy(), prompts.side / looks.side
+    return answer(first_look, images)[:, 0].cpu().numpy(), prompts.side / looks.side
 
 
 def _move(

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from picosam2.errors import InputError
 from picosam2.model import ModelConfig, PicoSAM2
+from picosam2.training.corrections import answer
 from picosam2.training.crops import Batch
 from picosam2.training.sampler import Prompts
-from picosam2.training.start import Start
+from picosam2.training.start import Start, ready
 
 
 @dataclass(frozen=True)
@@ -49,12 +49,10 @@ class Retention:
             if network.config.family != config.family:
                 family = network.config.family
                 raise InputError(f"--retain {init} is a {family} network, not {config.family}")
-            network.eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-            networks.append(network)
+            networks.append(ready(network, device))
         return networks
 
 
-@torch.no_grad()
 def retain(networks: Sequence[PicoSAM2], batch: Batch, prompts: Prompts) -> Batch:
     """The batch with what the networks say of its crops without a drawn box.
 
@@ -63,10 +61,12 @@ def retain(networks: Sequence[PicoSAM2], batch: Batch, prompts: Prompts) -> Batc
         batch: of B crops.
         prompts: of the same.
     """
+    if not networks:
+        return batch
     asked = np.flatnonzero(np.isinf(prompts.box).all(axis=1))
-    if not networks or not len(asked):
+    if not len(asked):
         return batch
     rows = torch.from_numpy(asked).to(batch.images.device)
-    images = batch.images[rows].contiguous(memory_format=torch.channels_last)
-    answers: list[Tensor] = [network(images)[0].float().sigmoid() for network in networks]
+    images = batch.images[rows]
+    answers = [answer(network, images).sigmoid() for network in networks]
     return replace(batch, retained=(torch.stack(answers).mean(dim=0), rows))

@@ -61,7 +61,8 @@ def run_training(
         raise InputError(f"--lr must be above 0 and at most 1, not {config.lr}")
     if config.loss not in LOSSES:
         raise InputError(f"unknown --loss {config.loss}: choose from {', '.join(LOSSES)}")
-    if retention and retention.inits and config.loss != "soft":
+    retention = retention or Retention()
+    if retention.inits and config.loss != "soft":
         raise InputError(f"--retain needs --loss soft, not {config.loss}")
     torchrun = torchrun_world()
     if torchrun and processes:
@@ -74,7 +75,6 @@ def run_training(
     problems = Problems() if problems is None else problems
     folders, shares = parse_data(data, world, problems, exif)
     config = replace(config, model=start.config(config.model))
-    retention = retention or Retention()
     retention.networks(config.model, world.device)
     run = {
         "config": config.to_dict(),

@@ -108,5 +108,9 @@ class Start:
 
 def first_look(device: torch.device) -> PicoSAM2:
     """The package's network whose answers a correcting network learns to correct."""
-    network = load_weights(weights_path(DEFAULT_MODEL)).eval()
-    return network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+    return ready(load_weights(weights_path(DEFAULT_MODEL)), device)
+
+
+def ready(network: PicoSAM2, device: torch.device) -> PicoSAM2:
+    """The network on a device, to be asked and not trained."""
+    return network.eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
