@@ -152,6 +152,13 @@ def test_prompts_are_drawn_as_the_configuration_says(objects):
     assert marked.box * marked.side[:, None] == pytest.approx(extent[:, 2:] - extent[:, :2])
     assert (marked.side / (extent[:, 2:] - extent[:, :2]).max(axis=1) >= 1.1).all()
     assert (marked.angle == 0).all()
+    # The paper's network knows its prompt by the place of the crop alone.
+    paper = TrainConfig(model=PaperConfig(), sampler=config)
+    assert not paper.model.marks_boxes
+    placed = draw_prompts(objects, 200, np.random.default_rng(0), paper.sampler)
+    assert np.isinf(placed.box).all()
+    assert placed.side == pytest.approx(boxed.side)
+    assert TrainConfig(sampler=config).model.marks_boxes
     clicks = draw_prompts(
         objects,
         200,

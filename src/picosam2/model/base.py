@@ -37,6 +37,11 @@ class ModelConfig:
         return False
 
     @property
+    def learns_marks(self) -> bool:
+        """Whether training draws boxes on the network's crops (``picosam2.marks``)."""
+        return True
+
+    @property
     def predicts_iou(self) -> bool:
         """Whether the network also predicts the IoU of its own mask."""
         return True

@@ -26,6 +26,11 @@ class CorrectingConfig(SmallConfig):
         """See :class:`ModelConfig`."""
         return True
 
+    @property
+    def learns_marks(self) -> bool:
+        """See :class:`ModelConfig`; a box is what the first look answers."""
+        return False
+
 
 class CorrectingNetwork(SmallNetwork):
     """See :class:`PicoSAM2` for what goes in and comes out."""

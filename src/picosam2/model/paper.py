@@ -46,6 +46,11 @@ class PaperConfig(ModelConfig):
         return 1 << len(self.encoder)
 
     @property
+    def learns_marks(self) -> bool:
+        """See :class:`ModelConfig`; its prompt is the place of the crop alone."""
+        return False
+
+    @property
     def predicts_iou(self) -> bool:
         """See :class:`ModelConfig`."""
         return self.iou_head

@@ -44,8 +44,10 @@ class TrainConfig:
     sampler: SamplerConfig = field(default_factory=SamplerConfig)
 
     def __post_init__(self) -> None:
+        if not self.model.learns_marks:
+            object.__setattr__(self, "sampler", replace(self.sampler, marked=0.0))
         # What is drawn in training decides what the weights know.
-        marks = self.sampler.box * self.sampler.marked > 0 and not self.model.takes_prior
+        marks = self.sampler.box * self.sampler.marked > 0
         object.__setattr__(self, "model", replace(self.model, marks_boxes=marks))
 
     @property
