@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -13,8 +14,9 @@ from scipy import ndimage
 
 from picosam2 import Predictor, PredictorConfig
 from picosam2.errors import InputError
+from picosam2.evaluation.protocols import Case, jittered_box
 from picosam2.masks import mask_iou, most_interior_pixel
-from picosam2.predictor.boxes import fit_to_box
+from picosam2.predictor.boxes import MARKED, BoxConfig, fit_to_box, halfway_box
 from picosam2.predictor.scores import OWN_SCORES, box_evidence
 from picosam2.prompt import OUTSIDE_LOGIT
 from picosam2.runtime.engines import open_runtime
@@ -101,12 +103,57 @@ def test_the_mask_is_one_piece_under_the_click(predictor, cat):
 
 
 def test_forward_passes_are_counted(predictor, cat):
-    """Four scales and at most one refining pass for a click; one pass for a box."""
+    """Four scales and at most one refining pass for a click; a box's is for careless ones alone."""
     predictor.set_image(cat)
     predictor.predict([[230, 160]], [1], multimask_output=False)
     assert predictor.forward_passes in (4, 5)
-    predictor.predict(box=[50, 20, 400, 280], multimask_output=False)
+    predictor.predict(box=[0, 0, 398, 300], multimask_output=False)
     assert predictor.forward_passes == 1
+    predictor.predict(box=[50, 20, 400, 280], multimask_output=False)
+    assert predictor.forward_passes == 2
+
+
+def test_a_careless_box_is_looked_at_again_nearer_to_its_object(predictor, examples):
+    """Boxes off by up to 30 % gain; where a box agrees with the mask nothing changes."""
+    config = replace(MARKED, careless=0.0)
+    once = Predictor(predictor.runtime, PredictorConfig(marked_box=config), predictor.scores)
+    gains: dict[float, list[float]] = {0.0: [], 0.3: []}
+    for photograph in examples:
+        image = photograph.load()
+        predictor.set_image(image)
+        once.set_image(image)
+        for annotation in photograph.objects:
+            mask = photograph.mask(annotation)
+            for jitter, found in gains.items():
+                box = jittered_box(Case(image, mask, annotation, photograph.image_id), jitter)
+                masks, _, _ = predictor.predict(box=box, multimask_output=False)
+                before, _, _ = once.predict(box=box, multimask_output=False)
+                assert once.forward_passes == 1
+                if predictor.forward_passes == 1:
+                    assert np.array_equal(masks, before)
+                found.append(mask_iou(masks[0], mask) - mask_iou(before[0], mask))
+    assert np.mean(gains[0.3]) > 0.03
+    assert abs(np.mean(gains[0.0])) < 0.01
+
+
+@pytest.mark.parametrize(
+    ("own", "expected"),
+    [
+        ((20, 30, 76, 66), None),
+        ((20, 30, 76, 86), (20, 30, 76, 71.4)),
+        ((20, 30, 76, 46), (20, 30, 76, 60.6)),
+        ((40, 30, 76, 66), (28.4, 30, 76, 66)),
+    ],
+)
+def test_a_careless_box_moves_halfway_to_the_mask_and_no_side_far(own, expected):
+    """A box of 56×36; what lies between IoU 0.8 and 1 is as good as the box."""
+    x0, y0, x1, y1 = own
+    logits = np.full((96, 96), -1, np.float32)
+    logits[y0:y1, x0:x1] = 1
+    found = halfway_box(logits, (20, 30, 76, 66), MARKED)
+    assert found == (expected and pytest.approx(expected))
+    assert halfway_box(-np.abs(logits), (20, 30, 76, 66), MARKED) is None
+    assert halfway_box(logits, (20, 30, 76, 66), BoxConfig()) is None
 
 
 def test_a_crop_that_is_all_object_counts_only_where_every_crop_is(cat):
@@ -302,7 +349,9 @@ def test_a_mask_ends_where_its_box_does():
 
 def test_a_box_is_drawn_on_its_crop_where_the_weights_know_it():
     """A crop of 96 pixels around a box of 80×40; a click's crops stay as they are."""
-    runtime = answering(np.full((96, 96), 1, np.float32))
+    logits = np.full((96, 96), -1, np.float32)
+    logits[28:68, 8:88] = 1
+    runtime = answering(logits)
     image = np.full((300, 300, 3), 100, np.uint8)
     for marks in (False, True):
         runtime.marks_boxes = marks
@@ -377,7 +426,10 @@ def test_a_mask_keeps_to_its_box_whatever_its_shape(box, strength):
 
 
 def test_the_examples_keep_to_boxes_of_any_shape(predictor, examples):
-    """Boxes of 1 to 1:100 around the middle of real objects, by the shipped weights."""
+    """Boxes of 1 to 1:100 around the middle of real objects, by the shipped weights.
+
+    A side may move by 15 %, and the mask reach beyond it by a tenth.
+    """
     for photograph in examples:
         predictor.set_image(photograph.load())
         for x, y, w, h in (annotation.bbox for annotation in photograph.objects):
@@ -387,8 +439,8 @@ def test_the_examples_keep_to_boxes_of_any_shape(predictor, examples):
                 box = [left, top, left + width, top + height]
                 mask = predictor.predict(box=box, multimask_output=False)[0][0]
                 rows, columns = (index + 0.5 for index in np.nonzero(mask))
-                inside = abs(columns - (left + width / 2)) <= 0.6 * width + 1
-                inside &= abs(rows - (top + height / 2)) <= 0.6 * height + 1
+                inside = abs(columns - (left + width / 2)) <= 0.78 * width + 1
+                inside &= abs(rows - (top + height / 2)) <= 0.78 * height + 1
                 assert np.count_nonzero(~inside) <= 0.05 * mask.sum()
 
 

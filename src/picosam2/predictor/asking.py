@@ -18,11 +18,12 @@ from picosam2.predictor.corrections import (
     read_correction,
 )
 from picosam2.predictor.looks import (
+    Look,
     by_score,
     choose,
-    first_crops,
+    first_looks,
     one_component,
-    second_crops,
+    second_looks,
     show,
 )
 from picosam2.predictor.prompts import Box, Click, GivenMask, Prompt
@@ -100,23 +101,22 @@ class Asking:
     def look(self, prompts: Sequence[Click | Box], count: int) -> list[list[Reading]]:
         """First looks: what the crops show that the position of a click or a box chooses."""
         config, size = self.config, self.image.shape[:2]
-        crops = [first_crops(prompt, size, config, count) for prompt in prompts]
-        first = iter(self._read(prompts, crops))
+        asked = [first_looks(prompt, size, config, count) for prompt in prompts]
+        first = iter(self._read([look for looks in asked for look in looks]))
         chosen = [
             choose(prompt, list(islice(first, len(looks))), config, count)
-            for prompt, looks in zip(prompts, crops, strict=True)
+            for prompt, looks in zip(prompts, asked, strict=True)
         ]
         again = [
-            second_crops(prompt, readings, config)
+            second_looks(prompt, readings, config)
             for prompt, readings in zip(prompts, chosen, strict=True)
         ]
-        wanted = [[crop for crop in looks if crop is not None] for looks in again]
-        second = iter(self._read(prompts, wanted))
+        second = iter(self._read([look for looks in again for look in looks if look is not None]))
         result = []
         for prompt, readings, looks in zip(prompts, chosen, again, strict=True):
             best, *others = (
-                reading if crop is None else one_component(prompt, next(second), config)
-                for reading, crop in zip(readings, looks, strict=True)
+                reading if look is None else one_component(prompt, next(second), config)
+                for reading, look in zip(readings, looks, strict=True)
             )
             found = different([best, *by_score(others)], count)
             result.append([_obeying(reading, prompt) for reading in found])
@@ -177,11 +177,8 @@ class Asking:
         if len(self.taken) < MOST_STEPS:
             self.taken[step] = reading
 
-    def _read(
-        self, prompts: Sequence[Click | Box], crops: Sequence[Sequence[Crop]]
-    ) -> list[Reading]:
-        """What the network says about each prompt's crops, one after the other."""
-        asked = [(p, crop) for p, looks in zip(prompts, crops, strict=True) for crop in looks]
+    def _read(self, asked: Sequence[Look]) -> list[Reading]:
+        """What the network says about each look."""
         readings: list[Reading] = []
         for start in range(0, len(asked), self.config.batch):
             part = asked[start : start + self.config.batch]

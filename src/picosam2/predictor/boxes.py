@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from picosam2.masks import mask_extent
 from picosam2.prompt import Crop
 
 
@@ -29,6 +30,9 @@ class BoxConfig:
         shift_cost: overlap with the box (IoU) that a shift by 1 must gain.
         margin: how far the mask may reach beyond the box on each side, in lengths of the box;
             a pixel of the image is added.
+        careless: a box that overlaps the bounding box of the network's own mask less (IoU) is
+            looked at again, moved halfway to it; 0 for never.
+        most_moved: the most that each of its sides then moves, in lengths of the box.
     """
 
     slope: float = 80.0
@@ -36,10 +40,12 @@ class BoxConfig:
     shifts: tuple[float, ...] = tuple(step / 2 for step in range(-4, 9))
     shift_cost: float = 0.03
     margin: float = 0.1
+    careless: float = 0.0
+    most_moved: float = 0.15
 
 
 # Of masks of a network that is shown the box: it knows better, and a careless box is worse.
-MARKED = BoxConfig(slope=20.0, shift_cost=0.05)
+MARKED = BoxConfig(slope=20.0, shift_cost=0.05, careless=0.8)
 
 
 def fit_to_box(
@@ -75,6 +81,28 @@ def box_bounds(box: Sequence[float], config: BoxConfig) -> tuple[float, ...]:
     x0, y0, x1, y1 = box
     across, down = config.margin * (x1 - x0) + 1, config.margin * (y1 - y0) + 1
     return x0 - across, y0 - down, x1 + across, y1 + down
+
+
+def halfway_box(
+    logits: NDArray[np.float32], box: Sequence[float], config: BoxConfig
+) -> tuple[float, ...] | None:
+    """Where a careless box may rather be: halfway to the bounding box of the network's own mask.
+
+    Args:
+        logits: S×S float32 of a crop, as the network gave them.
+        box: x0, y0, x1, y1 in the crop's pixels.
+        config: which boxes are careless.
+
+    Returns:
+        x0, y0, x1, y1 in the crop's pixels; None where the box is not careless, or the mask empty.
+    """
+    own = mask_extent(logits > 0)
+    if own is None or box_overlap(logits, box) >= config.careless:
+        return None
+    x0, y0, x1, y1 = box
+    most = config.most_moved * np.array([x1 - x0, y1 - y0, x1 - x0, y1 - y0])
+    moved = np.array(box) + ((np.array(own) - np.array(box)) / 2).clip(-most, most)
+    return tuple(moved.tolist())
 
 
 def keep_within(

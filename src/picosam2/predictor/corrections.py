@@ -103,7 +103,10 @@ def read_correction(
         config: how.
     """
     logits = obey(logits, crop, clicks)
-    bounds = None if prompt.within is None else box_bounds(prompt.within, config.box)
+    if isinstance(before, Reading):
+        bounds = before.bounds
+    else:
+        bounds = None if prompt.within is None else box_bounds(prompt.within, config.box)
     if bounds is not None and not all(_inside(click, bounds) for click in clicks):
         bounds = None
     reading = Reading(crop, logits, score if (logits > 0).any() else 0.0, bounds, tuple(clicks))

@@ -21,11 +21,14 @@ from picosam2.predictor.readings import (
 )
 from picosam2.prompt import Crop, box_crop, click_crops, cut
 
+# What the network is asked, and the crop that it is shown.
+Look = tuple[Click | Box, Crop]
 
-def first_crops(
+
+def first_looks(
     prompt: Click | Box, size: tuple[int, int], config: PredictorConfig, count: int
-) -> list[Crop]:
-    """The crops of the first look: all scales of a click; one for each wanted mask of a box.
+) -> list[Look]:
+    """The first looks: all scales of a click; one for each wanted mask of a box.
 
     Args:
         prompt: in the image's pixels.
@@ -34,9 +37,10 @@ def first_crops(
         count: masks that are wanted.
     """
     if isinstance(prompt, Box):
-        return [box_crop(prompt.corners, padding) for padding in config.box_paddings[:count]]
+        paddings = config.box_paddings[:count]
+        return [(prompt, box_crop(prompt.corners, padding)) for padding in paddings]
     sides = {max(config.min_side, max(size) * share) for share in config.click_sides}
-    return click_crops(prompt.x, prompt.y, sorted(sides))
+    return [(prompt, crop) for crop in click_crops(prompt.x, prompt.y, sorted(sides))]
 
 
 def choose(
@@ -46,7 +50,7 @@ def choose(
 
     Args:
         prompt: what was asked.
-        readings: of the crops of :func:`first_crops`, in their order.
+        readings: of :func:`first_looks`, in their order.
         config: how.
         count: masks that are wanted.
     """
@@ -77,13 +81,20 @@ def show(
     return pixels
 
 
-def second_crops(
+def second_looks(
     prompt: Click | Box, readings: Sequence[Reading], config: PredictorConfig
-) -> list[Crop | None]:
-    """For each reading the crop of a second look at it; None where there is none."""
-    if isinstance(prompt, Box) or config.refine == "never":
+) -> list[Look | None]:
+    """For each reading a second look at what it shows; None where there is none.
+
+    After a click the mask is looked at again where its crop cuts it off. Of a box that is careless
+    the best mask is, with the box halfway to the one that the mask has by itself.
+    """
+    if isinstance(prompt, Box):
+        best, *others = readings
+        return [_look_halfway(best, config), *[None] * len(others)]
+    if config.refine == "never":
         return [None] * len(readings)
-    return [
+    crops = (
         fitted(
             reading,
             config.refine_margin if has_outline(reading) else config.widening,
@@ -92,7 +103,14 @@ def second_crops(
         if config.refine == "always" or is_cut(reading)
         else None
         for reading in readings
-    ]
+    )
+    return [None if crop is None else (prompt, crop) for crop in crops]
+
+
+def _look_halfway(reading: Reading, config: PredictorConfig) -> Look | None:
+    if reading.halfway is None:
+        return None
+    return Box(reading.halfway), box_crop(reading.halfway, config.box_paddings[0])
 
 
 def one_component(prompt: Click | Box, reading: Reading, config: PredictorConfig) -> Reading:

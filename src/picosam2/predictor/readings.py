@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from picosam2.masks import keep_touching, mask_extent, mask_iou
-from picosam2.predictor.boxes import BoxConfig, box_bounds, fit_to_box, in_crop
+from picosam2.predictor.boxes import BoxConfig, box_bounds, fit_to_box, halfway_box, in_crop
 from picosam2.predictor.prompts import Click, GivenMask
 from picosam2.predictor.scores import ScoreModel, box_evidence, click_evidence, crop_border
 from picosam2.prompt import Crop, paste_mask
@@ -46,6 +47,8 @@ class Reading:
         bounds: x0, y0, x1, y1 in the image's pixels that the mask keeps to; None for none.
         clicks: that its pixels obey.
         merge: the mask that it changes in part; None where it is the whole answer.
+        halfway: x0, y0, x1, y1 in the image's pixels, where its box is careless: the box halfway to
+            the network's own mask; else None.
     """
 
     crop: Crop
@@ -54,6 +57,7 @@ class Reading:
     bounds: tuple[float, ...] | None = None
     clicks: tuple[Click, ...] = ()
     merge: Merge | None = None
+    halfway: Extent | None = None
 
 
 # The mask before a correction.
@@ -87,8 +91,14 @@ def read_box(
     inner = in_crop(box, crop, len(logits))
     fitted = fit_to_box(logits, inner, config)
     evidence = box_evidence(logits, fitted, score, inner)
-    bounds = box_bounds(box, config)
-    return Reading(crop, fitted, _expected(fitted, evidence, model), bounds)
+    halfway = halfway_box(logits, inner, config)
+    return Reading(
+        crop,
+        fitted,
+        _expected(fitted, evidence, model),
+        box_bounds(box, config),
+        halfway=None if halfway is None else _in_image(halfway, crop, len(logits)),
+    )
 
 
 def _expected(
@@ -140,10 +150,13 @@ def has_outline(reading: Reading) -> bool:
 def extent(reading: Reading) -> Extent | None:
     """x0, y0, x1, y1 of a mask in the image's pixels; None where it is empty."""
     found = mask_extent(reading.logits > 0)
-    if found is None:
-        return None
-    x0, y0, x1, y1 = found
-    crop, scale = reading.crop, reading.crop.side / len(reading.logits)
+    return None if found is None else _in_image(found, reading.crop, len(reading.logits))
+
+
+def _in_image(box: Sequence[float], crop: Crop, size: int) -> Extent:
+    """A box in the pixels of a crop shown at size×size, in those of the image."""
+    x0, y0, x1, y1 = box
+    scale = crop.side / size
     return (
         crop.left + x0 * scale,
         crop.top + y0 * scale,

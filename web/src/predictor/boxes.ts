@@ -9,7 +9,7 @@ import { CROP_PIXELS, CROP_SIZE, type Corners, type Crop, left, top } from "./pr
  */
 export function fitToBox(logits: Float32Array, box: Corners, marked: boolean): Float32Array {
   const [x0, y0, x1, y1] = box;
-  const { slope, deepest, shiftCost } = { ...CONFIG.box, ...(marked && CONFIG.markedBox) };
+  const { slope, deepest, shiftCost } = fitOf(marked);
   const across = beyond(x0, x1);
   const down = beyond(y0, y1);
   const lowered = logits.map((value, cell) => {
@@ -23,6 +23,28 @@ export function fitToBox(logits: Float32Array, box: Corners, marked: boolean): F
     if (found > gain) [best, gain] = [shift, found];
   }
   return lowered.map((value) => value + best);
+}
+
+/**
+ * Where a careless box (in the crop's pixels) may rather be: halfway to the bounding box of the
+ * network's own mask; null where it is not careless.
+ */
+export function halfwayBox(logits: Float32Array, box: Corners, marked: boolean): Corners | null {
+  const { careless, mostMoved } = fitOf(marked);
+  const own = boundsAbove(logits, 0);
+  if (!own || boxOverlap(logits, box) >= careless) return null;
+  const [x0, y0, x1, y1] = box;
+  const most = [mostMoved * (x1 - x0), mostMoved * (y1 - y0)] as const;
+  const move = (i: 0 | 1 | 2 | 3) => {
+    const limit = most[i % 2]!;
+    return box[i] + Math.max(-limit, Math.min(limit, (own[i] - box[i]) / 2));
+  };
+  return [move(0), move(1), move(2), move(3)];
+}
+
+/** How masks are fitted to a box that the network was shown, or not. */
+function fitOf(marked: boolean) {
+  return { ...CONFIG.box, ...(marked && CONFIG.markedBox) };
 }
 
 /** The bounds that a mask keeps to, in the image's pixels. */

@@ -18,9 +18,9 @@ export const CONFIG = {
   /** Of a mask that is given pixel by pixel, only pixels change whose logits are farther from 0. */
   correctionSure: 3.5,
   /** How masks are fitted to a box: `BoxConfig`. */
-  box: { slope: 80, deepest: 8, shiftCost: 0.03, margin: 0.1 },
+  box: { slope: 80, deepest: 8, shiftCost: 0.03, margin: 0.1, careless: 0, mostMoved: 0.15 },
   /** What is different where the network is shown the box: `MARKED`. */
-  markedBox: { slope: 20, shiftCost: 0.05 },
+  markedBox: { slope: 20, shiftCost: 0.05, careless: 0.8 },
 } as const;
 
 /** What is added to the logits of a box's mask, whichever fills the box best. */

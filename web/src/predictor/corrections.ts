@@ -85,11 +85,11 @@ export function readCorrection(
   size: Size,
 ): Reading {
   const logits = obey(answer, crop, clicks);
-  const limits = within && boxBounds(within);
+  const limits = "mask" in before ? within && boxBounds(within) : before.bounds;
   const bounds = limits && clicks.every((click) => isInside(click, limits)) ? limits : null;
   const sure = some(logits) ? score : 0;
   const merge = "mask" in before ? merged(before.mask, logits, crop, clicks, size) : null;
-  return { crop, logits, score: sure, bounds, clicks, merge };
+  return { crop, logits, score: sure, bounds, clicks, merge, halfway: null };
 }
 
 /**

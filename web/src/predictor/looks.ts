@@ -16,14 +16,22 @@ import {
 /** What is said first about an object. */
 export type First = { readonly click: Click } | { readonly box: Corners };
 
-/** The crops of the first look: all scales of a click; one for each wanted mask of a box. */
-export function firstCrops(prompt: First, size: Size, count: number): Crop[] {
+/** What the network is asked, and the crop that it is shown. */
+export interface Look {
+  readonly prompt: First;
+  readonly crop: Crop;
+}
+
+/** The first looks: all scales of a click; one for each wanted mask of a box. */
+export function firstLooks(prompt: First, size: Size, count: number): Look[] {
   if ("box" in prompt) {
-    return CONFIG.boxPaddings.slice(0, count).map((padding) => boxCrop(prompt.box, padding));
+    const paddings = CONFIG.boxPaddings.slice(0, count);
+    return paddings.map((padding) => ({ prompt, crop: boxCrop(prompt.box, padding) }));
   }
   const longer = Math.max(size.width, size.height);
   const { x, y } = prompt.click;
-  return sides(CONFIG.clickSides.map((share) => longer * share)).map((side) => ({ x, y, side }));
+  const wanted = sides(CONFIG.clickSides.map((share) => longer * share));
+  return wanted.map((side) => ({ prompt, crop: { x, y, side } }));
 }
 
 /** What the network is shown. */
@@ -54,11 +62,22 @@ export function choose(prompt: First, readings: readonly Reading[], count: numbe
   );
 }
 
-/** The crop of a second look at a reading; null where there is none. */
-export function secondCrop(prompt: First, reading: Reading): Crop | null {
-  if ("box" in prompt || !isCut(reading)) return null;
-  const margin = hasOutline(reading) ? CONFIG.refineMargin : CONFIG.widening;
-  return fitted(reading, margin, CONFIG.minSide);
+/**
+ * For each reading a second look at what it shows; null where there is none. After a click the mask
+ * is looked at again where its crop cuts it off. Of a box that is careless the best mask is, with
+ * the box halfway to the one that the mask has by itself.
+ */
+export function secondLooks(prompt: First, readings: readonly Reading[]): (Look | null)[] {
+  if ("box" in prompt) return readings.map(({ halfway }, i) => (i ? null : lookHalfway(halfway)));
+  return readings.map((reading) => {
+    const margin = hasOutline(reading) ? CONFIG.refineMargin : CONFIG.widening;
+    const crop = isCut(reading) ? fitted(reading, margin, CONFIG.minSide) : null;
+    return crop && { prompt, crop };
+  });
+}
+
+function lookHalfway(box: Corners | null): Look | null {
+  return box && { prompt: { box }, crop: boxCrop(box, CONFIG.boxPaddings[0]) };
 }
 
 /** A click's reading without what is not connected to the object under it. */

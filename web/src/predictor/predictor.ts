@@ -5,8 +5,17 @@
  * before it, {@link Predictor.correct}.
  */
 import { type Before, correctionCrops, obey, priorIn, readCorrection } from "./corrections";
-import { type First, byScore, choose, firstCrops, oneComponent, secondCrop, show } from "./looks";
-import { type Corners, type Crop, type Pixels, cut } from "./prompt";
+import {
+  type First,
+  type Look,
+  byScore,
+  choose,
+  firstLooks,
+  oneComponent,
+  secondLooks,
+  show,
+} from "./looks";
+import { type Corners, type Pixels, cut } from "./prompt";
 import { type Click, type Reading, different, readBox, readClick } from "./readings";
 import type { ScoreModels } from "./scores";
 
@@ -35,13 +44,10 @@ export class Predictor {
 
   /** Up to `count` readings of a click or a box, the best first. */
   async look(prompt: First, count: number): Promise<Reading[]> {
-    const crops = firstCrops(prompt, this.image, count);
-    const chosen = choose(prompt, await this.read(prompt, crops), count);
-    const again = chosen.map((reading) => secondCrop(prompt, reading));
-    const seen = await this.read(
-      prompt,
-      again.filter((crop) => crop !== null),
-    );
+    const first = await this.read(firstLooks(prompt, this.image, count));
+    const chosen = choose(prompt, first, count);
+    const again = secondLooks(prompt, chosen);
+    const seen = await this.read(again.filter((look) => look !== null));
     const [best, ...others] = chosen.map((reading, i) =>
       again[i] ? oneComponent(prompt, seen.shift()!) : reading,
     );
@@ -75,16 +81,17 @@ export class Predictor {
     return different(first ? [first, ...byScore(others)] : [], count);
   }
 
-  private async read(prompt: First, crops: readonly Crop[]): Promise<Reading[]> {
-    if (!crops.length) return [];
+  private async read(looks: readonly Look[]): Promise<Reading[]> {
+    if (!looks.length) return [];
     const { marksBoxes } = this.networks;
-    const shown = crops.map((crop) => show(this.image, prompt, crop, marksBoxes));
+    const shown = looks.map(({ prompt, crop }) => show(this.image, prompt, crop, marksBoxes));
     const answers = await this.networks.first(shown);
-    return answers.map(({ logits, score }, i) =>
-      "box" in prompt
-        ? readBox(crops[i]!, logits, score, prompt.box, marksBoxes, this.scores.box)
-        : readClick(crops[i]!, logits, score, this.scores.click),
-    );
+    return answers.map(({ logits, score }, i) => {
+      const { prompt, crop } = looks[i]!;
+      return "box" in prompt
+        ? readBox(crop, logits, score, prompt.box, marksBoxes, this.scores.box)
+        : readClick(crop, logits, score, this.scores.click);
+    });
   }
 }
 

@@ -1,5 +1,5 @@
 /** What is made of the network's answer to one crop: a port of `picosam2/predictor/readings.py`. */
-import { boundsAbove, boxBounds, boxInCrop, fitToBox } from "./boxes";
+import { boundsAbove, boxBounds, boxInCrop, fitToBox, halfwayBox } from "./boxes";
 import { cellAt, label, positive } from "./components";
 import { type Patch, iou } from "./patches";
 import { CROP_SIZE, type Corners, type Crop, left, pasteMask, relative, top } from "./prompt";
@@ -36,6 +36,8 @@ export interface Reading {
   readonly clicks: readonly Click[];
   /** The mask that it changes in part; null where it is the whole answer. */
   readonly merge: Merge | null;
+  /** Where its box is careless: the box halfway to the network's own mask, in the image's pixels. */
+  readonly halfway: Corners | null;
 }
 
 /** The network's answer to a crop around a click. */
@@ -46,7 +48,7 @@ export function readClick(
   model: ScoreModel,
 ): Reading {
   const sure = some(logits) ? expected(model, clickEvidence(logits, score)) : 0;
-  return { crop, logits, score: sure, bounds: null, clicks: [], merge: null };
+  return { crop, logits, score: sure, bounds: null, clicks: [], merge: null, halfway: null };
 }
 
 /** The network's answer to a crop around a box, fitted to it. */
@@ -61,7 +63,10 @@ export function readBox(
   const inner = boxInCrop(box, crop);
   const fit = fitToBox(logits, inner, marked);
   const sure = some(fit) ? expected(model, boxEvidence(logits, fit, score, inner)) : 0;
-  return { crop, logits: fit, score: sure, bounds: boxBounds(box), clicks: [], merge: null };
+  const moved = halfwayBox(logits, inner, marked);
+  const halfway = moved && inImage(moved, crop);
+  const bounds = boxBounds(box);
+  return { crop, logits: fit, score: sure, bounds, clicks: [], merge: null, halfway };
 }
 
 /** Whether any pixel is object. */
@@ -116,9 +121,12 @@ export function hasOutline(reading: Reading): boolean {
 /** The extent of a mask in the image's pixels; null where it is empty. */
 export function extent({ crop, logits }: Reading): Corners | null {
   const found = boundsAbove(logits, 0);
-  if (!found) return null;
+  return found && inImage(found, crop);
+}
+
+/** A box in the pixels of a crop, in those of the image. */
+function inImage([x0, y0, x1, y1]: Corners, crop: Crop): Corners {
   const scale = crop.side / CROP_SIZE;
-  const [x0, y0, x1, y1] = found;
   return [
     left(crop) + x0 * scale,
     top(crop) + y0 * scale,

@@ -171,7 +171,15 @@ export class Follower {
     const logits = expected ? atMost(mixture, this.most(crop)) : mixture;
     const score = (1 - share) * seen.score + share * (seen.corrected?.score ?? 0);
     const sure = some(logits) ? score : 0;
-    const reading = { crop, logits, score: sure, bounds: null, clicks: [], merge: null };
+    const reading: Reading = {
+      crop,
+      logits,
+      score: sure,
+      bounds: null,
+      clicks: [],
+      merge: null,
+      halfway: null,
+    };
     const colours = Colours.of(pixels, logits);
     return { reading, alike: this.colours?.likeness(colours) ?? 0, colours };
   }

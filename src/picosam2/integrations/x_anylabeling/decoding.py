@@ -1,9 +1,9 @@
 """The decoder: from the photograph and a prompt to a mask, as ONNX.
 
 As ``picosam2.predictor`` does it, one mask a prompt: a click is looked at in four crops and the
-best of them once more where it is cut off; a box in one; further clicks are answered one after the
-other by the correcting network. Coordinates are pixels of the square that X-AnyLabeling makes of
-every photograph.
+best of them once more where it is cut off; a box in one, and once more halfway to its mask where it
+is careless; further clicks are answered one after the other by the correcting network. Coordinates
+are pixels of the square that X-AnyLabeling makes of every photograph.
 
 A reading is one row of numbers: the IoU to expect, x and y of its crop's centre, the crop's side,
 and the crop's logits. (What a loop hands on in several variables, onnxscript 0.7 mixes up.)
@@ -23,6 +23,7 @@ from picosam2.integrations.x_anylabeling.readings import (
     click_score,
     disc,
     fit_to_box,
+    is_careless,
     keep_component,
     obey,
 )
@@ -36,7 +37,7 @@ networks = Opset(NETWORKS, 1)
 CONFIG = PredictorConfig()
 SIDES, SIDE_COUNT = list(CONFIG.click_sides), len(CONFIG.click_sides)
 REFINE_MARGIN, BEYOND = CONFIG.refine_margin, CONFIG.box.margin
-WIDENING = CONFIG.widening
+WIDENING, MOST_MOVED = CONFIG.widening, CONFIG.marked_box.most_moved
 # Pixels that no photograph's side has.
 FAR = 1e9
 PADDED = 1 + 2 * CONFIG.box_paddings[0]
@@ -141,6 +142,33 @@ def mark_box(crop: FLOAT[1, 3, 96, 96], box: FLOAT[4]):
 
 
 @script()
+def crop_of_box(low: FLOAT[2], high: FLOAT[2]):
+    """Centre and side of a box's crop, and the box in the crop's pixels."""
+    lengths = op.Max(high - low, 1.0)
+    side = PADDED * op.ReduceMax(lengths)
+    half = lengths / 2.0 * SIZE / side
+    return (low + high) / 2.0, side, op.Concat(HALF - half, HALF + half, axis=0)
+
+
+@script()
+def look_once_in_box(
+    image: FLOAT[3, "S", "S"],
+    low: FLOAT[2],
+    high: FLOAT[2],
+    weights: FLOAT[7],
+    bias: FLOAT[1],
+    marks: FLOAT[1],
+):
+    """The reading of a box, which is drawn on its crop where ``marks`` is 1, and own logits."""
+    centre, side, box = crop_of_box(low, high)
+    x, y = op.Slice(centre, [0], [1]), op.Slice(centre, [1], [2])
+    crop = cut(image, x, y, side)
+    own, iou = look_at(op.Where(marks > 0.5, mark_box(crop, box), crop))
+    logits = fit_to_box(own, box, marks)
+    return pack(box_score(own, logits, iou, box, weights, bias), x, y, side, logits), own
+
+
+@script()
 def look_in_box(
     image: FLOAT[3, "S", "S"],
     low: FLOAT[2],
@@ -149,17 +177,23 @@ def look_in_box(
     bias: FLOAT[1],
     marks: FLOAT[1],
 ):
-    """The reading of a box, which is drawn on its crop where ``marks`` is 1."""
-    centre = (low + high) / 2.0
-    lengths = op.Max(high - low, 1.0)
-    side = PADDED * op.ReduceMax(lengths)
-    x, y = op.Slice(centre, [0], [1]), op.Slice(centre, [1], [2])
-    scale = SIZE / side
-    box = op.Concat(HALF - lengths / 2.0 * scale, HALF + lengths / 2.0 * scale, axis=0)
-    crop = cut(image, x, y, side)
-    own, iou = look_at(op.Where(marks > 0.5, mark_box(crop, box), crop))
-    logits = fit_to_box(own, box, marks)
-    return pack(box_score(own, logits, iou, box, weights, bias), x, y, side, logits)
+    """The reading of a box, and where the box is: a careless one is moved halfway to its mask."""
+    first, own = look_once_in_box(image, low, high, weights, bias, marks)
+    centre, side, box = crop_of_box(low, high)
+    x0, y0, x1, y1 = extent(own)
+    lengths = op.Slice(box, [2], [4]) - op.Slice(box, [0], [2])
+    most = MOST_MOVED * op.Concat(lengths, lengths, axis=0)
+    way = (op.Concat(x0, y0, x1, y1, axis=0) - box) / 2.0
+    halfway = (box + op.Max(op.Min(way, most), -most)) * side / SIZE
+    corner = centre - side / 2.0
+    careless = is_careless(own, box, marks)
+    low_found = op.Where(careless, corner + op.Slice(halfway, [0], [2]), low)
+    high_found = op.Where(careless, corner + op.Slice(halfway, [2], [4]), high)
+    if careless:
+        reading, _own = look_once_in_box(image, low_found, high_found, weights, bias, marks)
+    else:
+        reading = op.Identity(first)
+    return reading, low_found, high_found
 
 
 @script()
@@ -252,9 +286,12 @@ def answer(
         corner = op.ReduceMean(op.Compress(points, is_corner, axis=0), [0], keepdims=0)
         opposite = op.ReduceMean(op.Compress(points, is_opposite, axis=0), [0], keepdims=0)
         low, high = op.Min(corner, opposite), op.Max(corner, opposite)
-        reading = look_in_box(image, low, high, box_weights, box_bias, marks)
+        reading, left_top, right_bottom = look_in_box(
+            image, low, high, box_weights, box_bias, marks
+        )
         clicks, signs = op.Identity(clicked), op.Identity(given)
-        least, most = low - BEYOND * (high - low) - 1.0, high + BEYOND * (high - low) + 1.0
+        beyond = BEYOND * (right_bottom - left_top) + 1.0
+        least, most = left_top - beyond, right_bottom + beyond
         answered = op.Constant(value_ints=[0])
     else:
         # The first click on the object is looked at first.

@@ -27,6 +27,7 @@ SLOPE, DEEPEST = BOX.slope, BOX.deepest
 SHIFTS, SHIFT_COST = list(BOX.shifts), BOX.shift_cost
 # What is different where the network is shown the box.
 MORE_SLOPE, MORE_COST = MARKED.slope - SLOPE, MARKED.shift_cost - SHIFT_COST
+CARELESS, MORE_CARELESS = BOX.careless, MARKED.careless - BOX.careless
 SHIFT_COUNT = len(SHIFTS)
 LEAST, MOST = 1e-3, 1 - 1e-3
 RADIUS = float(CLICK_RADIUS)
@@ -116,6 +117,13 @@ def fit_to_box(logits: FLOAT[96, 96], box: FLOAT[4], marks: FLOAT[1]) -> FLOAT[9
         found = op.Concat(gain, shift, axis=0)
         best = op.Where(gain > op.Slice(best, [0], [1]), found, best)
     return lowered + op.Slice(best, [1], [2])
+
+
+@script()
+def is_careless(own: FLOAT[96, 96], box: FLOAT[4], marks: FLOAT[1]) -> BOOL:
+    """Whether a box agrees too little with the network's own mask."""
+    differs = overlap(own, box) < CARELESS + MORE_CARELESS * marks
+    return op.Squeeze(op.And(differs, any_of(own)), [0])
 
 
 @script()
