@@ -119,7 +119,8 @@ def main() -> None:
 def box_steps(runtime: Runtime) -> dict[str, Predictor]:
     """Predictors that take one step more each, by what it is."""
     fit = FULL.fit(runtime.marks_boxes)
-    plain = replace(fit, slope=0.0, shifts=(0.0,))
+    once = replace(fit, careless=0.0)
+    plain = replace(once, slope=0.0, shifts=(0.0,))
     steps = {"the network's mask": (runtime, plain)}
     if runtime.marks_boxes:
         blind = copy(runtime)
@@ -128,8 +129,13 @@ def box_steps(runtime: Runtime) -> dict[str, Predictor]:
             "the network's mask of the plain crop": (blind, plain),
             "the box drawn on the crop": (runtime, plain),
         }
-    steps["+ logits lowered outside the box"] = runtime, replace(fit, shifts=(0.0,))
-    steps["+ and shifted to fill it (the default)"] = runtime, fit
+    steps["+ logits lowered outside the box"] = runtime, replace(once, shifts=(0.0,))
+    filled = "+ and shifted to fill it"
+    if fit.careless:
+        steps[filled] = runtime, once
+        steps["+ a careless box looked at again, nearer to its mask (the default)"] = runtime, fit
+    else:
+        steps[f"{filled} (the default)"] = runtime, fit
     return {
         name: Predictor(asked, replace(FULL, box=config, marked_box=config))
         for name, (asked, config) in steps.items()
