@@ -12,7 +12,7 @@ from torch.multiprocessing.spawn import ProcessExitedException
 from tqdm import tqdm
 
 from picosam2.errors import InputError
-from picosam2.files import scratch_folder
+from picosam2.files import replacing, scratch_folder
 from picosam2.processes import usable_cores
 from picosam2.training.config import TrainConfig
 from picosam2.training.loop import RunOptions, Validation, train
@@ -84,5 +84,7 @@ def _worker(
         train(world, objects, config, options, validation)
         world.leave()
     except (InputError, OSError) as error:
-        _refusal(shared).write_text(str(error))
+        # All workers may refuse at once, and the first one's end ends the others.
+        with replacing(_refusal(shared)) as temporary:
+            temporary.write_text(str(error))
         os._exit(2)
