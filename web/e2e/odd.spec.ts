@@ -40,14 +40,19 @@ test("without a graphics device that was asked for the processor computes", asyn
   await expect(objects(page)).toHaveCount(1);
 });
 
-test("without WebAssembly SIMD the page says what it needs", async ({ page }) => {
-  await page.route("**/*.wasm", (route) =>
-    route.fulfill({ body: "no module", contentType: "application/wasm" }),
-  );
-  await page.goto("/");
-  await open(page, "coffee.jpg");
-  await page.locator("canvas").click({ position: { x: 450, y: 300 } });
-  await expect(page.getByRole("alert")).toContainText("WebAssembly");
+test.describe("in a browser that runs no module", () => {
+  // What the service worker fetches is not routed.
+  test.use({ serviceWorkers: "block" });
+
+  test("without WebAssembly SIMD the page says what it needs", async ({ page }) => {
+    await page.route("**/*.wasm", (route) =>
+      route.fulfill({ body: "no module", contentType: "application/wasm" }),
+    );
+    await page.goto("/");
+    await open(page, "coffee.jpg");
+    await page.locator("canvas").click({ position: { x: 450, y: 300 } });
+    await expect(page.getByRole("alert")).toContainText("WebAssembly");
+  });
 });
 
 test("a photograph of 100 megapixels is worked on reduced", async ({ page }, info) => {
