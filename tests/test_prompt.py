@@ -110,6 +110,7 @@ def pictures(draw: st.DrawFn) -> tuple[np.ndarray, Crop]:
 @example((np.ones((1, 1), bool), Crop(0.5, 0.5, 4)))
 @example((np.ones((1, 20_000), bool), Crop(10_000, 0.5, 30_000)))
 @example((np.ones((20_000, 1), bool), Crop(0.5, 10_000, 96)))
+@example((np.ones((1, 20_000), bool), Crop(0.0, 0.0, 25.0)))
 def test_a_mask_survives_crop_and_paste(picture):
     """Pixels change only within one resampled pixel of the mask's edge."""
     mask, crop = picture

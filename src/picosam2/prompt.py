@@ -254,10 +254,13 @@ def _paste_blocks(
     window: tuple[slice, slice] | None = None,
 ) -> Iterator[tuple[slice, slice, NDArray[np.float32]]]:
     """Rows, columns and values of the output; only what a window of the logits decides."""
-    step = crop.side / len(logits)
-    parts = window or (slice(0, len(logits)), slice(0, len(logits)))
+    size = len(logits)
+    parts = window or (slice(0, size), slice(0, size))
+    # The last part ends where the crop does, to the last bit.
     (rows, vertical), (columns, horizontal) = (
-        _inverse(low + part.start * step, (part.stop - part.start) * step, i / o, part, o)
+        _inverse(
+            low + crop.side * part.start / size, low + crop.side * part.stop / size, i / o, part, o
+        )
         for low, part, i, o in zip(
             (crop.top, crop.left), parts, image_size, output_size, strict=True
         )
@@ -286,15 +289,15 @@ def _positive_window(logits: NDArray[np.float32], ring: int) -> tuple[slice, sli
 
 
 def _inverse(
-    low: float, side: float, scale: float, part: slice, outputs: int
+    low: float, high: float, scale: float, part: slice, outputs: int
 ) -> tuple[slice, tuple[NDArray[np.int64], NDArray[np.float32]]]:
-    """The outputs whose centres lie in [low, low + side), and their taps of a part of a crop.
+    """The outputs whose centres lie in [low, high), and their taps of a part of a crop.
 
     ``scale`` is the size of an output pixel in image pixels.
     """
-    inputs = part.stop - part.start
+    inputs, side = part.stop - part.start, high - low
     first = max(0, math.ceil(low / scale - 0.5))
-    last = min(outputs, math.ceil((low + side) / scale - 0.5))
+    last = min(outputs, math.ceil(high / scale - 0.5))
     step = scale * inputs / side
     start = (first * scale - low) * inputs / side
     index, weights = _taps(start, step, max(0, last - first))
