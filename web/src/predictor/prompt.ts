@@ -189,9 +189,10 @@ interface Inverse extends Taps {
   readonly count: number;
 }
 
-function inverse(low: number, side: number, inputs: number, outputs: number): Inverse {
+function inverse(low: number, high: number, inputs: number, outputs: number): Inverse {
+  const side = high - low;
   const start = Math.max(0, Math.ceil(low - 0.5));
-  const end = Math.min(outputs, Math.ceil(low + side - 0.5));
+  const end = Math.min(outputs, Math.ceil(high - 0.5));
   const count = Math.max(0, end - start);
   const axis = taps(((start - low) * inputs) / side, inputs / side, count);
   return { ...axis, start, count };
@@ -218,11 +219,13 @@ export function paste(
   take: (y: number, x: number, values: Float32Array) => void,
   part: Part = WHOLE,
 ): void {
-  const step = crop.side / CROP_SIZE;
   const across = part.x1 - part.x0;
   const down = part.y1 - part.y0;
-  const columns = inverse(left(crop) + part.x0 * step, across * step, across, size.width);
-  const rows = inverse(top(crop) + part.y0 * step, down * step, down, size.height);
+  // The last part ends where the crop does, to the last bit.
+  const columnEdge = (column: number) => left(crop) + (crop.side * column) / CROP_SIZE;
+  const rowEdge = (row: number) => top(crop) + (crop.side * row) / CROP_SIZE;
+  const columns = inverse(columnEdge(part.x0), columnEdge(part.x1), across, size.width);
+  const rows = inverse(rowEdge(part.y0), rowEdge(part.y1), down, size.height);
   const wide = new Float32Array(down * columns.count);
   for (let row = 0; row < down; row++) {
     for (let column = 0; column < columns.count; column++) {

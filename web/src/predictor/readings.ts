@@ -40,6 +40,11 @@ export interface Reading {
   readonly halfway: Corners | null;
 }
 
+/** A mask that nothing bounds and no click has changed. */
+export function unbounded(crop: Crop, logits: Float32Array, score: number): Reading {
+  return { crop, logits, score, bounds: null, clicks: [], merge: null, halfway: null };
+}
+
 /** The network's answer to a crop around a click. */
 export function readClick(
   crop: Crop,
@@ -48,7 +53,7 @@ export function readClick(
   model: ScoreModel,
 ): Reading {
   const sure = some(logits) ? expected(model, clickEvidence(logits, score)) : 0;
-  return { crop, logits, score: sure, bounds: null, clicks: [], merge: null, halfway: null };
+  return unbounded(crop, logits, sure);
 }
 
 /** The network's answer to a crop around a box, fitted to it. */

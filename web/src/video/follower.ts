@@ -10,7 +10,7 @@ import {
   left,
   top,
 } from "../predictor/prompt";
-import { type Reading, extent, some } from "../predictor/readings";
+import { type Reading, extent, some, unbounded } from "../predictor/readings";
 import { Colours } from "./colours";
 import { CONFIG } from "./config";
 import { Patience, type State } from "./patience";
@@ -171,15 +171,7 @@ export class Follower {
     const logits = expected ? atMost(mixture, this.most(crop)) : mixture;
     const score = (1 - share) * seen.score + share * (seen.corrected?.score ?? 0);
     const sure = some(logits) ? score : 0;
-    const reading: Reading = {
-      crop,
-      logits,
-      score: sure,
-      bounds: null,
-      clicks: [],
-      merge: null,
-      halfway: null,
-    };
+    const reading = unbounded(crop, logits, sure);
     const colours = Colours.of(pixels, logits);
     return { reading, alike: this.colours?.likeness(colours) ?? 0, colours };
   }
