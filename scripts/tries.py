@@ -34,18 +34,20 @@ from experiments import (
     run_all,
     short_config,
 )
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from picosam2.model import SmallConfig
 from picosam2.output import write_json
 from picosam2.table import Table
-from picosam2.training import loop
+from picosam2.training import crops, loop
 from picosam2.training.config import TrainConfig
 from picosam2.training.crops import Batch
 from picosam2.training.loop import RunOptions, train
 from picosam2.training.losses import LOSSES, bce, dice, soft_target, supervised
-from picosam2.training.sampler import SamplerConfig
+from picosam2.training.objects import TrainingObjects
+from picosam2.training.sampler import Prompts, SamplerConfig, log_uniform
 from picosam2.training.start import Start
 from picosam2.training.world import World
 
@@ -190,6 +192,70 @@ def copy_paste() -> None:
     loop.draw_batch = draw_and_paste
 
 
+def strong_augmentation() -> None:
+    """Crops stretched and turned, colours, blur and noise far apart, a fifth on other grounds."""
+    cut, recolour = crops.cut_crops, crops.change_colours
+
+    def draws(prompts: Prompts) -> np.random.Generator:
+        return np.random.default_rng(prompts.centre.view(np.uint64).ravel())
+
+    def cut_and_change(
+        objects: TrainingObjects, prompts: Prompts, size: int
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        rng, count = draws(prompts), len(prompts.index)
+        angle = np.deg2rad(rng.uniform(-30, 30, count)) * (rng.random(count) < 0.5)
+        stretch = log_uniform(rng, 0.7**0.5, 0.7**-0.5, count) ** (rng.random(count) < 0.5)
+        # A box drawn on a turned or stretched object would be another box.
+        free = np.isinf(prompts.box).all(axis=1)
+        angle, stretch = np.where(free, angle, 0.0), np.where(free, stretch, 1.0)
+        turn = np.stack([np.cos(angle), -np.sin(angle), np.sin(angle), np.cos(angle)], axis=-1)
+        turn = turn.reshape(-1, 2, 2) * np.stack([stretch, 1 / stretch], axis=-1)[:, None]
+        warp = torch.from_numpy(np.concatenate([turn, np.zeros((count, 2, 1))], axis=-1)).float()
+        grid = F.affine_grid(warp, [count, 1, size, size], align_corners=False)
+        images, masks, teacher = (
+            F.grid_sample(part - low, grid, align_corners=False) + low
+            for part, low in zip(cut(objects, prompts, size), (0, 0, -8), strict=True)
+        )
+        middle = slice(size // 2 - 2, size // 2 + 2)
+        shown = masks[:, :, middle, middle].amax((1, 2, 3)) > 0.5
+        moved = shown & torch.from_numpy(rng.random(count) < 0.2)
+        kept = torch.where(moved[:, None, None, None], masks, 1.0)
+        images = torch.lerp(images.roll(1, 0), images, kept)
+        return images, masks, torch.where(kept > 0.5, teacher, -8.0)
+
+    def change_more(images: Tensor, prompts: Prompts) -> Tensor:
+        rng, count = draws(prompts), len(prompts.index)
+
+        def seldom(share: float, values: NDArray[np.float64], plain: float) -> NDArray[np.float64]:
+            some = rng.random(count) < share
+            return np.where(some if values.ndim == 1 else some[:, None], values, plain)
+
+        gain = log_uniform(rng, 0.75, 1.3, (count, 1)) * log_uniform(rng, 0.85, 1.18, (count, 3))
+        prompts = dataclasses.replace(
+            prompts,
+            gain=prompts.gain * seldom(0.5, gain, 1.0),
+            contrast=prompts.contrast * seldom(0.4, log_uniform(rng, 0.6, 1.4, count), 1.0),
+            saturation=prompts.saturation * seldom(0.05, np.zeros(count), 1.0),
+        )
+        inside = (images > 0).any(1, keepdim=True)
+        images = recolour(images, prompts)
+        hue = seldom(0.3, rng.uniform(-0.6, 0.6, count), 0.0)[:, None, None]
+        across = np.array([[0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / 3**0.5
+        about_grey = np.cos(hue) * np.eye(3) + np.sin(hue) * across + (1 - np.cos(hue)) / 3
+        images = torch.einsum("bij,bjhw->bihw", torch.from_numpy(about_grey).float(), images)
+        gamma = torch.from_numpy(seldom(0.4, log_uniform(rng, 0.6, 1.6, count), 1.0)).float()
+        images = (images / 255).clamp(1e-4, 1) ** gamma[:, None, None, None] * 255
+        half = F.interpolate(F.avg_pool2d(images, 2), scale_factor=2, mode="bilinear")
+        blurred = torch.from_numpy(rng.random(count) < 0.15)
+        images = torch.where(blurred[:, None, None, None], half, images)
+        noise = torch.from_numpy(seldom(0.15, rng.uniform(2, 14, count), 0.0)).float()
+        seed = int(rng.integers(2**31))
+        random = torch.randn(images.shape, generator=torch.Generator().manual_seed(seed))
+        return (images + random * noise[:, None, None, None]).clamp(0, 255) * inside
+
+    crops.cut_crops, crops.change_colours = cut_and_change, change_more
+
+
 # With the second collection: human masks of COCO and of it, less of the others.
 MIXED = {"coco-train": 0.50, "coco-boxes": 0.24}
 MINOR = SECOND | {
@@ -198,6 +264,32 @@ MINOR = SECOND | {
     "cats-train": 0.01,
     "balloon-train": 0.01,
 }
+# What the shipped weights have seen, with more or less of SAM 2's grids of clicks in it.
+WITHOUT_GRIDS = {"coco-train": 0.38, "coco-boxes": 0.20}
+WITHOUT_GRIDS_HUMAN = SECOND | {
+    "duts-train": 0.04,
+    "clothing-train": 0.02,
+    "cats-train": 0.01,
+    "balloon-train": 0.01,
+}
+IN_GRIDS = {"unlabelled": 9 / 19, "coco-boxes-grid": 7 / 19, "duts-grid": 3 / 19}
+
+
+def with_grids(title: str, share: float = 0.19, paste: float = 0.0, **options: Any) -> Try:
+    """A try of the small network on what the shipped weights have seen.
+
+    Args:
+        title: in the table.
+        share: of the samples that are from the grids' masks; the others keep their proportions.
+        paste: share of crops over which another object is pasted.
+        options: of ``Try``.
+    """
+    others = (1 - share) / 0.81
+    labelled = {name: others * part for name, part in WITHOUT_GRIDS.items()}
+    labelled |= {name: share * part for name, part in IN_GRIDS.items() if share}
+    human = {name: others * part for name, part in WITHOUT_GRIDS_HUMAN.items()}
+    made = small(title, labelled, human, sampler=SamplerConfig(paste=paste))
+    return dataclasses.replace(made, **options)
 
 
 def small(
@@ -303,6 +395,15 @@ TRIES = {
     "small-sizes": small("`small`: 60 % at 64 pixels first", sizes=((64, 0.6), (96, 0.4))),
     "small-jitter30": small(
         "`small`: boxes moved by up to 30 %", sampler=SamplerConfig(box_jitter=0.3)
+    ),
+    "small-grids0": with_grids("`small`: the shipped weights' folders, none of the grids'", 0),
+    "small-grids19": with_grids("`small`: 19 % from the grids, as in the shipped weights"),
+    "small-grids38": with_grids("`small`: 38 % from the grids", 0.38),
+    "small-paste": with_grids("`small`: 19 % from the grids, objects pasted", paste=0.3),
+    "small-strong": with_grids(
+        "`small`: 19 % from the grids, objects pasted, strong augmentation",
+        paste=0.3,
+        prepare=strong_augmentation,
     ),
 }
 
