@@ -39,6 +39,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from picosam2.model import SmallConfig
+from picosam2.model.small import SmallNetwork
 from picosam2.output import write_json
 from picosam2.table import Table
 from picosam2.training import crops, loop
@@ -256,6 +257,42 @@ def strong_augmentation() -> None:
     crops.cut_crops, crops.change_colours = cut_and_change, change_more
 
 
+class Nothing(nn.Module):
+    """Adds nothing where a part of the network was."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """0, whatever ``x`` is."""
+        return x.new_zeros(())
+
+
+def change_small(change: Callable[[SmallNetwork], None]) -> Callable[[], None]:
+    """Change every small network after it is made."""
+
+    def prepare() -> None:
+        make = SmallNetwork.__init__
+
+        def make_and_change(self: SmallNetwork, *arguments: Any) -> None:
+            make(self, *arguments)
+            change(self)
+
+        SmallNetwork.__init__ = make_and_change  # type: ignore[method-assign]
+
+    return prepare
+
+
+def relu_in_decoder(network: SmallNetwork) -> None:
+    """ReLU for ReLU6 in all of the decoder."""
+    for part in (network.ups, network.detail):
+        for module in part.modules():
+            if isinstance(module, nn.Sequential) and isinstance(module[-1], nn.ReLU6):
+                module[-1] = nn.ReLU(inplace=True)
+
+
+def without(name: str) -> Callable[[], None]:
+    """The part of this name adds nothing to the small network."""
+    return change_small(lambda network: setattr(network, name, Nothing()))
+
+
 # With the second collection: human masks of COCO and of it, less of the others.
 MIXED = {"coco-train": 0.50, "coco-boxes": 0.24}
 MINOR = SECOND | {
@@ -296,6 +333,7 @@ def small(
     title: str,
     labelled: dict[str, float] = LABELLED,
     human: dict[str, float] = HUMAN,
+    prepare: Callable[[], None] = lambda: None,
     **config: Any,
 ) -> Try:
     """A try of the small network, with ImageNet's encoder, on crops of 96 pixels."""
@@ -305,7 +343,7 @@ def small(
         "lr": 3e-3,
         "sampler": SamplerConfig(box_jitter=0.15),
     }
-    return Try(title, defaults | config, labelled, human, init="imagenet")
+    return Try(title, defaults | config, labelled, human, prepare=prepare, init="imagenet")
 
 
 TRIES = {
@@ -389,6 +427,19 @@ TRIES = {
     ),
     "small-3x3": small("`small`: 3×3 in all of the decoder", model=SmallConfig(kernels=(3,) * 4)),
     "small-5x5": small("`small`: 5×5 in all of the decoder", model=SmallConfig(kernels=(5,) * 4)),
+    "small-unmarked": small(
+        "`small`: no box drawn on its crop", sampler=SamplerConfig(box_jitter=0.15, marked=0.0)
+    ),
+    "small-relu": small("`small`: ReLU in the decoder", prepare=change_small(relu_in_decoder)),
+    "small-no-detail": small(
+        "`small`: the photograph itself does not join at full resolution", prepare=without("detail")
+    ),
+    "small-iou-encoder": small(
+        "`small`: predicted IoU from the encoder alone", prepare=without("iou_decoder")
+    ),
+    "small-iou-decoder": small(
+        "`small`: predicted IoU from the decoder alone", prepare=without("iou_encoder")
+    ),
     "small-rate6": small("`small`: rate 6e-3", lr=6e-3),
     "small-rate10": small("`small`: rate 1e-2", lr=1e-2),
     "small-encoder1": small("`small`: the encoder at the full rate", encoder_rate=1.0),
@@ -489,6 +540,7 @@ def train_one(name: str, data: Data, arguments: argparse.Namespace) -> None:
 
 def measure_one(name: str, arguments: argparse.Namespace) -> None:
     """Measure a trained try."""
+    TRIES[name].prepare()
     out = result(name, arguments)
     figures = measure(out.parent, arguments.data, "coco-dev", ("fp32",))["fp32"]
     record = {
