@@ -21,8 +21,9 @@ import numpy as np
 from experiments import (
     HUMAN,
     LABELLED,
+    OURS,
     PROTOCOLS,
-    SECOND,
+    TAUGHT,
     Data,
     conditions,
     digests,
@@ -65,21 +66,6 @@ class Row:
     family: str = "paper"
 
 
-# As small's third run weighed them.
-OURS = {
-    **SECOND,
-    "duts-train": 0.04,
-    "clothing-train": 0.02,
-    "cats-train": 0.01,
-    "balloon-train": 0.01,
-}
-TAUGHT = {
-    "coco-train": 0.38,
-    "coco-boxes": 0.20,
-    "unlabelled": 0.09,
-    "coco-boxes-grid": 0.07,
-    "duts-grid": 0.03,
-}
 ROWS = {
     # Human masks only: of coco-boxes there are none.
     "supervised": Row("supervised", "supervised", {"coco-train": 0.78} | HUMAN, taught_alone=False),

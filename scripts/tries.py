@@ -23,10 +23,13 @@ from typing import Any
 import numpy as np
 import torch
 from experiments import (
+    GRIDS,
     HUMAN,
     LABELLED,
+    OURS,
     PROTOCOLS,
     SECOND,
+    TAUGHT,
     Data,
     conditions,
     digests,
@@ -301,15 +304,6 @@ MINOR = SECOND | {
     "cats-train": 0.01,
     "balloon-train": 0.01,
 }
-# What the shipped weights have seen, with more or less of SAM 2's grids of clicks in it.
-WITHOUT_GRIDS = {"coco-train": 0.38, "coco-boxes": 0.20}
-WITHOUT_GRIDS_HUMAN = SECOND | {
-    "duts-train": 0.04,
-    "clothing-train": 0.02,
-    "cats-train": 0.01,
-    "balloon-train": 0.01,
-}
-IN_GRIDS = {"unlabelled": 9 / 19, "coco-boxes-grid": 7 / 19, "duts-grid": 3 / 19}
 
 
 def with_grids(title: str, share: float = 0.19, paste: float = 0.0, **options: Any) -> Try:
@@ -319,14 +313,15 @@ def with_grids(title: str, share: float = 0.19, paste: float = 0.0, **options: A
         title: in the table.
         share: of the samples that are from the grids' masks; the others keep their proportions.
         paste: share of crops over which another object is pasted.
-        options: of ``Try``.
+        options: of :func:`small`.
     """
-    others = (1 - share) / 0.81
-    labelled = {name: others * part for name, part in WITHOUT_GRIDS.items()}
-    labelled |= {name: share * part for name, part in IN_GRIDS.items() if share}
-    human = {name: others * part for name, part in WITHOUT_GRIDS_HUMAN.items()}
-    made = small(title, labelled, human, sampler=SamplerConfig(paste=paste))
-    return dataclasses.replace(made, **options)
+    grids = sum(TAUGHT[name] for name in GRIDS)
+    others = (1 - share) / (1 - grids)
+    labelled = {name: others * part for name, part in TAUGHT.items() if name not in GRIDS}
+    if share:
+        labelled |= {name: share / grids * TAUGHT[name] for name in GRIDS}
+    human = {name: others * part for name, part in OURS.items()}
+    return small(title, labelled, human, sampler=SamplerConfig(paste=paste), **options)
 
 
 def small(

@@ -222,10 +222,9 @@ export function paste(
   const across = part.x1 - part.x0;
   const down = part.y1 - part.y0;
   // The last part ends where the crop does, to the last bit.
-  const columnEdge = (column: number) => left(crop) + (crop.side * column) / CROP_SIZE;
-  const rowEdge = (row: number) => top(crop) + (crop.side * row) / CROP_SIZE;
-  const columns = inverse(columnEdge(part.x0), columnEdge(part.x1), across, size.width);
-  const rows = inverse(rowEdge(part.y0), rowEdge(part.y1), down, size.height);
+  const at = (low: number, cell: number) => low + (crop.side * cell) / CROP_SIZE;
+  const columns = inverse(at(left(crop), part.x0), at(left(crop), part.x1), across, size.width);
+  const rows = inverse(at(top(crop), part.y0), at(top(crop), part.y1), down, size.height);
   const wide = new Float32Array(down * columns.count);
   for (let row = 0; row < down; row++) {
     for (let column = 0; column < columns.count; column++) {
